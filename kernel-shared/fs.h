@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * struct btrfs_fs_info: one open file system, and struct btrfs_root: one tree.
+ *
+ * Everything hangs off fs_info and it is passed explicitly, so that two file
+ * systems can be open in one process.  After btrfs_open_fs() returns nothing
+ * in it changes but the block cache and the table of subvolume roots, and both
+ * have locks of their own; many threads may then use one fs_info.
+ */
+#ifndef KERNEL_SHARED_FS_H
+#define KERNEL_SHARED_FS_H
+
+#include <pthread.h>
+
+#include "common/hashtable.h"
+#include "kernel-shared/accessors.h"
+
+struct btrfs_block_cache;
+struct btrfs_chunk_map_tree;
+struct btrfs_fs_devices;
+struct thread_pool;
+
+/* Trees that hold files (snapshots and the top level), as opposed to metadata of the fs. */
+static inline bool btrfs_is_fstree(u64 objectid)
+{
+	return objectid == BTRFS_FS_TREE_OBJECTID ||
+	       ((s64)objectid >= (s64)BTRFS_FIRST_FREE_OBJECTID &&
+		objectid >> BTRFS_QGROUP_LEVEL_SHIFT == 0);
+}
+
+/*
+ * One tree.  The root node is read when the root is opened and stays
+ * referenced.  @root_item is all zero for the root and the chunk tree, which
+ * the superblock points to.
+ */
+struct btrfs_root {
+	struct btrfs_fs_info *fs_info;
+	struct btrfs_key root_key;
+	struct btrfs_root_item root_item;	/* little endian, a copy */
+	struct extent_buffer *node;
+};
+
+static inline u64 btrfs_root_id(const struct btrfs_root *root)
+{
+	return root->root_key.objectid;
+}
+
+struct btrfs_fs_info {
+	struct btrfs_super_block super_copy;	/* the best copy, verified */
+	u8 fsid[BTRFS_FSID_SIZE];
+	u8 metadata_uuid[BTRFS_FSID_SIZE];	/* what tree blocks carry; fsid if there is none */
+	u64 generation;
+	u64 incompat;				/* feature words of the superblock */
+	u64 compat_ro;
+	u32 nodesize;				/* bytes */
+	u32 sectorsize;				/* bytes */
+	u32 sectorsize_bits;
+	u16 csum_type;
+	u16 csum_size;				/* bytes of one checksum */
+
+	struct btrfs_fs_devices *fs_devices;
+	struct btrfs_chunk_map_tree *chunk_map;
+	struct btrfs_block_cache *cache;
+	struct thread_pool *workers;		/* shared by readahead and data work */
+
+	struct btrfs_root *tree_root;
+	struct btrfs_root *chunk_root;
+	/* NULL where the file system has no such tree, or where it could not be read. */
+	struct btrfs_root *extent_root;
+	struct btrfs_root *dev_root;
+	struct btrfs_root *csum_root;
+	struct btrfs_root *quota_root;
+	struct btrfs_root *uuid_root;
+	struct btrfs_root *free_space_root;
+	struct btrfs_root *block_group_root;
+	struct btrfs_root *raid_stripe_root;
+
+	pthread_mutex_t roots_lock;		/* protects fs_roots */
+	struct u64_map fs_roots;		/* objectid -> struct btrfs_root, opened on demand */
+};
+
+static inline bool btrfs_fs_incompat(const struct btrfs_fs_info *fs_info, u64 bit)
+{
+	return (fs_info->incompat & bit) != 0;
+}
+
+static inline bool btrfs_fs_compat_ro(const struct btrfs_fs_info *fs_info, u64 bit)
+{
+	return (fs_info->compat_ro & bit) != 0;
+}
+
+/* How to open; all zero is the plain way. */
+struct btrfs_open_args {
+	const char *const *devices;	/* further images or devices, not scanned for */
+	unsigned int nr_devices;
+	u64 cache_bytes;		/* upper limit of the default block cache; 0: none */
+	u64 sb_bytenr;			/* superblock copy to use; 0: the best one */
+	u64 chunk_root_bytenr;		/* instead of the superblock's; 0: as it says */
+	u64 tree_root_bytenr;
+	int backup_root;		/* 1 + index into super_roots; 0: none */
+	bool no_scan;			/* do not look for further block devices */
+	bool partial;			/* go on when the root tree cannot be read */
+	bool ignore_lock;		/* --force: read although a writer holds the device */
+};
+
+/*
+ * Open the file system on @path read-only.
+ *
+ * Finds the superblock and the other devices, reads the chunk tree and opens
+ * the global roots.  Says on stderr what is wrong where it fails, and warns of
+ * what it got round.  0 or negative errno.  Free with btrfs_close_fs().
+ */
+int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
+		  struct btrfs_fs_info **ret);
+void btrfs_close_fs(struct btrfs_fs_info *fs_info);
+
+#endif
