@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A batch of the send stream: what send-output.c lays out and send-data.c
+ * fills.  Private to the two.
+ */
+#ifndef KERNEL_SHARED_SEND_BATCH_H
+#define KERNEL_SHARED_SEND_BATCH_H
+
+#include "common/hash.h"
+#include "common/list.h"
+#include "common/vec.h"
+#include "kernel-shared/compression.h"
+#include "kernel-shared/extent-io.h"
+#include "kernel-shared/send-output.h"
+
+/* A place in the batch for file data, the end of one command. */
+struct send_gap {
+	u32 cmd_pos;		/* of the command's header */
+	u32 data_pos;
+	u32 len;
+};
+
+/* Gaps that one extent fills, one after the other. */
+struct send_task {
+	struct send_extent_source source;
+	u64 len;		/* bytes in all gaps */
+	u32 first_gap;
+	u32 nr_gaps;
+};
+
+struct send_batch {
+	struct list_head list;
+	struct send_output *out;
+	bool ready;		/* under the output's lock */
+	u8 *buf;
+	u32 len;
+	struct vec gaps;	/* of struct send_gap */
+	struct vec tasks;	/* of struct send_task */
+};
+
+/* What a worker needs to fill batches; one worker at a time uses it. */
+struct send_reader {
+	struct list_head list;
+	struct btrfs_data_reader data;
+	struct btrfs_decompressor *decompressor;
+	u8 *disk_buf;			/* what is read but not straight into a gap */
+	u8 *ram_buf;			/* one decompressed extent */
+	u32 *sector_crcs;
+	struct crc32c_shift sector_shift;
+};
+
+struct send_reader *send_reader_create(struct btrfs_fs_info *fs_info);
+void send_reader_free(struct send_reader *reader);
+
+/*
+ * Read all data that @batch wants into its gaps and complete the checksums of
+ * the commands.  Failures are reported with path, file offset and address.
+ */
+int send_fill_batch(struct send_reader *reader, struct send_batch *batch);
+
+#endif
