@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices of a file system and the map from logical to physical addresses.
+ *
+ * Mirrors are counted from 1, as in the kernel.  For DUP, RAID1* and RAID10
+ * each copy is a mirror.  For RAID5 and RAID6 mirror 1 is the data as it stands
+ * and the others are ways to rebuild it: 2 from the other data and P; for RAID6
+ * also 3, as if P were bad, and 4 up to the number of stripes, each as if one
+ * more data stripe were bad.  Whoever tries them all mends any two bad stripes.
+ * Devices that are missing or do not answer count among the bad ones.
+ */
+#ifndef KERNEL_SHARED_VOLUMES_H
+#define KERNEL_SHARED_VOLUMES_H
+
+#include "common/blockdev.h"
+#include "kernel-shared/fs.h"
+
+struct btrfs_device {
+	u64 devid;
+	u8 uuid[BTRFS_UUID_SIZE];
+	u8 fsid[BTRFS_FSID_SIZE];	/* of the seed file system for a seed device */
+	u64 total_bytes;
+	u64 bytes_used;
+	u64 generation;			/* of its own superblock; 0 when missing */
+	struct blockdev *bdev;		/* NULL: missing */
+};
+
+struct btrfs_device_pool;
+
+struct btrfs_fs_devices {
+	struct btrfs_device *devices;
+	unsigned int nr_devices;	/* as the chunk tree names them, missing ones included */
+	unsigned int nr_missing;
+	struct btrfs_device_pool *pool;	/* what was opened; see device-scan.h */
+};
+
+/* A chunk as it stands in memory, everything checked and in host order. */
+struct btrfs_chunk_map {
+	u64 logical;			/* bytes, as all lengths here */
+	u64 length;
+	u64 type;
+	u64 stripe_len;
+	u64 stripe_size;		/* bytes of the chunk on one device */
+	u16 num_stripes;
+	u16 sub_stripes;
+	struct {
+		struct btrfs_device *dev;	/* never NULL, but its bdev may be */
+		u64 physical;
+	} stripes[];
+};
+
+/* The chunk that holds @logical, or NULL. */
+const struct btrfs_chunk_map *btrfs_find_chunk_map(const struct btrfs_fs_info *fs_info,
+						   u64 logical);
+/* The chunk with the smallest address at or after @logical, or NULL. */
+const struct btrfs_chunk_map *btrfs_next_chunk_map(const struct btrfs_fs_info *fs_info,
+						   u64 logical);
+
+/*
+ * How many mirrors the bytes at @logical have, ways to rebuild them included
+ * (RAID5: 2, RAID6: the number of stripes); 0 when no chunk holds them.
+ */
+int btrfs_num_copies(const struct btrfs_fs_info *fs_info, u64 logical);
+
+/* One piece of a logical range on one device. */
+struct btrfs_io_stripe {
+	struct btrfs_device *dev;
+	u64 physical;
+	u64 length;		/* bytes from @logical that lie there in one piece */
+};
+
+/*
+ * Where the bytes at @logical stand for @mirror, without any rebuilding
+ * (mirrors above 1 of RAID5/6: -EOPNOTSUPP).  -ENOENT: no chunk there.
+ * -EINVAL: no such mirror.  The device may be a missing one.
+ */
+int btrfs_map_block(const struct btrfs_fs_info *fs_info, u64 logical, u64 len, int mirror,
+		    struct btrfs_io_stripe *stripe);
+
+/*
+ * Read @len bytes of logical address space from @mirror into @iov, across
+ * stripes and chunks.  No verification is done here.
+ *
+ * -ENOENT: part of it lies in no chunk.  -ENODEV: the device is missing (or,
+ * rebuilding, too many are).  -EINVAL: part of it has no such mirror, or @iov
+ * is shorter than @len.  -EIO and others: from the device.  Prints nothing.
+ * Safe for threads.
+ */
+int btrfs_read_logical_iov(const struct btrfs_fs_info *fs_info, u64 logical, u64 len, int mirror,
+			   const struct iovec *iov, int iovcnt);
+int btrfs_read_logical(const struct btrfs_fs_info *fs_info, u64 logical, u64 len, int mirror,
+		       void *buf);
+
+/*
+ * The first mirror worth trying for @logical: one whose device is there.
+ * Always between 1 and btrfs_num_copies().
+ */
+int btrfs_first_mirror(const struct btrfs_fs_info *fs_info, u64 logical);
+
+/* A device by id and, when not NULL, uuid; NULL when unknown. */
+struct btrfs_device *btrfs_find_device(const struct btrfs_fs_info *fs_info, u64 devid,
+				       const u8 *uuid);
+
+const char *btrfs_bg_type_to_raid_name(u64 type);	/* "single", "RAID1", ... */
+
+/* Of a chunk with this profile: stripes that hold different data side by side. */
+unsigned int btrfs_chunk_data_stripes(u64 type, u16 num_stripes, u16 sub_stripes);
+
+/*
+ * Used by btrfs_open_fs(), in this order.  btrfs_scan_devices() opens @bdev's
+ * companions (those named in @args, then, if some are still missing and unless
+ * args->no_scan, block devices that carry the fsid) into a pool by device uuid.
+ * It takes over @bdev, also when it fails, and, unless args->sb_bytenr names a
+ * copy, replaces fs_info->super_copy by a newer superblock of a companion.
+ * btrfs_read_sys_array() maps the chunks of the superblock;
+ * btrfs_read_chunk_tree() the rest, ties devices to the pool and adds the
+ * missing ones.  Addresses may be read meanwhile, by other threads too.
+ */
+int btrfs_scan_devices(struct btrfs_fs_info *fs_info, struct blockdev *bdev,
+		       const struct btrfs_open_args *args);
+int btrfs_read_sys_array(struct btrfs_fs_info *fs_info);
+int btrfs_read_chunk_tree(struct btrfs_fs_info *fs_info);
+void btrfs_free_volumes(struct btrfs_fs_info *fs_info);
+
+/*
+ * Everything about a chunk item that can be checked without other items.
+ * @item_size bytes stand at @chunk.  NULL, or a static text that says what is
+ * wrong.  For the tree-checker too: of fs_info only the sector size is used.
+ */
+const char *btrfs_chunk_problem(const struct btrfs_fs_info *fs_info, u64 logical,
+				const struct btrfs_chunk *chunk, size_t item_size);
+/* The same with an error line.  -EUCLEAN or 0. */
+int btrfs_check_chunk_valid(const struct btrfs_fs_info *fs_info, u64 logical,
+			    const struct btrfs_chunk *chunk, size_t item_size);
+
+#endif
