@@ -39,4 +39,13 @@ struct btrfs_send_args {
  */
 int btrfs_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args);
 
+/*
+ * Pick the best parent for @root among subvolumes that the receiver has: what
+ * @root is a snapshot of, else the snapshot of the same subvolume that is
+ * nearest to it in time.  -ENOENT: none of them is related.
+ */
+int btrfs_send_choose_parent(struct btrfs_fs_info *fs_info, struct btrfs_root *root,
+			     struct btrfs_root *const *clone_sources, unsigned int nr,
+			     struct btrfs_root **parent);
+
 #endif
