@@ -148,6 +148,7 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 /* Look a subvolume up and see that it can be sent. */
 static int find_subvol(struct btrfs_fs_info *fs_info, const char *path, struct btrfs_root **root)
 {
+	unsigned long nr_errors = message_nr_errors();
 	int ret = btrfs_resolve_subvol(fs_info, path, root);
 
 	if (ret == -ENOTSUP) {
@@ -155,7 +156,8 @@ static int find_subvol(struct btrfs_fs_info *fs_info, const char *path, struct b
 		return ret;
 	}
 	if (ret) {
-		error("cannot send %s: %s", path, errno_text(ret));
+		if (message_nr_errors() == nr_errors)
+			error("cannot send %s: %s", path, errno_text(ret));
 		return ret;
 	}
 	if (btrfs_root_dead(*root)) {
@@ -260,16 +262,19 @@ static int send_to_output(struct btrfs_fs_info *fs_info, const struct send_optio
 			  struct send_roots *roots)
 {
 	struct send_target target = { NULL, 0 };
-	int ret = output_file_open(&target.file, opts->outfile);
+	int ret;
 
+	if (opts->outfile && open_fs_is_own_device(fs_info, opts->outfile)) {
+		error("cannot write %s: it is what is being sent", opts->outfile);
+		return -EBUSY;
+	}
+	ret = output_file_open(&target.file, opts->outfile);
 	if (ret)
 		return write_error(opts, ret);
 	ret = send_all(fs_info, opts, roots, &target);
 	if (ret) {
 		if (target.error)
 			write_error(opts, target.error);
-		else
-			error("cannot send: %s", errno_text(ret));
 		output_file_abort(target.file);
 		return ret;
 	}
@@ -329,6 +334,7 @@ static int send_subvols(const char *device, const struct send_options *opts, cha
 static int cmd_send_fn(const struct cmd *cmd, int argc, char **argv)
 {
 	struct send_options opts = { .clone_sources = VEC_INIT(const char *) };
+	unsigned long nr_errors = message_nr_errors();
 	int ret = parse_options(cmd, argc, argv, &opts);
 
 	if (ret) {
@@ -341,7 +347,11 @@ static int cmd_send_fn(const struct cmd *cmd, int argc, char **argv)
 		goto out;
 	}
 	ret = send_subvols(argv[optind], &opts, argv + optind + 1,
-			   (unsigned int)(argc - optind - 1)) ? CMD_FAILED : CMD_OK;
+			   (unsigned int)(argc - optind - 1));
+	/* What is wrong was said where it was found; lack of memory is not. */
+	if (ret && message_nr_errors() == nr_errors)
+		error("cannot send: %s", errno_text(ret));
+	ret = ret ? CMD_FAILED : CMD_OK;
 out:
 	open_fs_options_free(&opts.open);
 	vec_free(&opts.clone_sources);

@@ -70,10 +70,18 @@ static void print_line(const char *prefix, const char *fmt, va_list ap)
 	errno = saved_errno;
 }
 
+static unsigned long nr_errors;
+
+unsigned long message_nr_errors(void)
+{
+	return __atomic_load_n(&nr_errors, __ATOMIC_RELAXED);
+}
+
 void error(const char *fmt, ...)
 {
 	va_list ap;
 
+	__atomic_add_fetch(&nr_errors, 1, __ATOMIC_RELAXED);
 	va_start(ap, fmt);
 	print_line("ERROR: ", fmt, ap);
 	va_end(ap);

@@ -23,6 +23,12 @@
 void error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * How many errors have been printed.  Who passes a failure on compares two
+ * readings to learn whether the reason has been said.
+ */
+unsigned long message_nr_errors(void);
+
 void pr_verbose(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void message_set_verbosity(int level);

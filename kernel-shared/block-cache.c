@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#include "common/vec.h"
 
 #define NR_SHARDS	16U
 /* Even a tiny limit must hold the paths of a few threads. */
@@ -17,12 +20,20 @@ enum eb_state {
 	EB_DROPPED,
 };
 
-/* One allocation: the public struct, the cache's own fields, the block. */
+/* One block: the public struct, the cache's own fields, the content. */
 struct cached_block {
 	struct extent_buffer eb;
+	struct btrfs_block_cache *cache;
 	enum eb_state state;		/* under the shard's lock */
-	u8 data[];
+	struct cached_block *next_free;
+	u8 *data;
 };
+
+/*
+ * Blocks are cut from slabs of this size, which is that of a huge page: filling
+ * a cache page by page would cost as much in page faults as in reading.
+ */
+#define SLAB_BYTES	(2U * SZ_1M)
 
 struct shard {
 	pthread_mutex_t lock;		/* protects everything below and the links of its blocks */
@@ -34,6 +45,9 @@ struct shard {
 
 struct btrfs_block_cache {
 	u32 nodesize;
+	pthread_mutex_t free_lock;	/* protects free and slabs */
+	struct cached_block *free;
+	struct vec slabs;		/* of void *, to be freed at the end */
 	u32 max_per_shard;
 	u32 bucket_mask;
 	struct shard shards[NR_SHARDS];
@@ -60,6 +74,63 @@ static struct extent_buffer **bucket_of(const struct btrfs_block_cache *cache, s
 	return &shard->buckets[(hash >> 32) & cache->bucket_mask];
 }
 
+/* Cut a new slab into free blocks.  Called with free_lock held. */
+static int add_slab(struct btrfs_block_cache *cache)
+{
+	size_t nr = max(SLAB_BYTES / cache->nodesize, 1U);
+	struct cached_block *blocks = calloc(nr, sizeof(*blocks));
+	u8 *slab = aligned_alloc(SLAB_BYTES, SLAB_BYTES);
+
+	if (!blocks || !slab || vec_reserve(&cache->slabs, cache->slabs.nr + 2)) {
+		free(blocks);
+		free(slab);
+		return -ENOMEM;
+	}
+	madvise(slab, SLAB_BYTES, MADV_HUGEPAGE);
+	vec_push_copy(&cache->slabs, &slab);
+	vec_push_copy(&cache->slabs, &blocks);
+	for (size_t i = nr; i-- > 0;) {
+		blocks[i].cache = cache;
+		blocks[i].data = slab + i * cache->nodesize;
+		blocks[i].next_free = cache->free;
+		cache->free = &blocks[i];
+	}
+	return 0;
+}
+
+static struct cached_block *get_free_block(struct btrfs_block_cache *cache)
+{
+	struct cached_block *block = NULL;
+
+	pthread_mutex_lock(&cache->free_lock);
+	if (cache->free || add_slab(cache) == 0) {
+		block = cache->free;
+		cache->free = block->next_free;
+	}
+	pthread_mutex_unlock(&cache->free_lock);
+	return block;
+}
+
+static void put_free_block(struct cached_block *block)
+{
+	struct btrfs_block_cache *cache = block->cache;
+
+	pthread_mutex_lock(&cache->free_lock);
+	block->next_free = cache->free;
+	cache->free = block;
+	pthread_mutex_unlock(&cache->free_lock);
+}
+
+static void free_slabs(struct btrfs_block_cache *cache)
+{
+	void **memory;
+
+	vec_for_each(&cache->slabs, memory)
+		free(*memory);
+	vec_free(&cache->slabs);
+	pthread_mutex_destroy(&cache->free_lock);
+}
+
 int btrfs_block_cache_create(u64 max_bytes, u32 nodesize, struct btrfs_block_cache **ret)
 {
 	u64 max_blocks = max_t(u64, max_bytes / nodesize, MIN_BLOCKS);
@@ -69,6 +140,8 @@ int btrfs_block_cache_create(u64 max_bytes, u32 nodesize, struct btrfs_block_cac
 	if (!cache)
 		return -ENOMEM;
 	cache->nodesize = nodesize;
+	pthread_mutex_init(&cache->free_lock, NULL);
+	vec_init(&cache->slabs, sizeof(void *));
 	cache->max_per_shard = (u32)min_t(u64, max_blocks / NR_SHARDS, 1U << 24);
 	while (nr_buckets < cache->max_per_shard)
 		nr_buckets *= 2;
@@ -102,6 +175,7 @@ void btrfs_block_cache_destroy(struct btrfs_block_cache *cache)
 		}
 		free(shard->buckets);
 	}
+	free_slabs(cache);
 	free(cache);
 }
 
@@ -119,7 +193,7 @@ struct extent_buffer *extent_buffer_get(struct extent_buffer *eb)
 void free_extent_buffer(struct extent_buffer *eb)
 {
 	if (eb && __atomic_sub_fetch(&eb->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		free(to_cached(eb));
+		put_free_block(to_cached(eb));
 }
 
 static struct extent_buffer *find_block(struct btrfs_block_cache *cache, struct shard *shard,
@@ -193,18 +267,19 @@ static void make_room(struct btrfs_block_cache *cache, struct shard *shard)
 static struct extent_buffer *alloc_block(struct btrfs_block_cache *cache,
 					 struct btrfs_fs_info *fs_info, u64 bytenr)
 {
-	struct cached_block *block = malloc(sizeof(*block) + cache->nodesize);
+	struct cached_block *block = get_free_block(cache);
 
 	if (!block)
 		return NULL;
-	memset(block, 0, sizeof(*block));
 	block->state = EB_READING;
-	block->eb.fs_info = fs_info;
-	block->eb.start = bytenr;
-	block->eb.len = cache->nodesize;
-	block->eb.data = block->data;
-	block->eb.refs = 2;		/* the cache's and the caller's */
-	block->eb.referenced = 1;
+	block->eb = (struct extent_buffer) {
+		.fs_info = fs_info,
+		.start = bytenr,
+		.len = cache->nodesize,
+		.data = block->data,
+		.refs = 2,		/* the cache's and the caller's */
+		.referenced = 1,
+	};
 	return &block->eb;
 }
 

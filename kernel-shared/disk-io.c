@@ -25,7 +25,7 @@ static const struct {
 	[BTRFS_CSUM_TYPE_CRC32] = { "crc32c", 4 },
 	[BTRFS_CSUM_TYPE_XXHASH] = { "xxhash64", 8 },
 	[BTRFS_CSUM_TYPE_SHA256] = { "sha256", 32 },
-	[BTRFS_CSUM_TYPE_BLAKE2] = { "blake2b", 32 },
+	[BTRFS_CSUM_TYPE_BLAKE2] = { "blake2", 32 },
 };
 
 u16 btrfs_csum_type_size(u16 csum_type)
@@ -159,6 +159,33 @@ static int verify_all(struct extent_buffer *eb, const struct btrfs_tree_parent_c
 
 /* ---- reading ---- */
 
+/* How loudly a bad block was told of; the value in fs_info->reported_blocks. */
+#define TOLD_AS_WARNING		((void *)1)
+#define TOLD_AS_ERROR		((void *)2)
+
+/*
+ * Tell what is wrong with a block, unless that has been told: one bad block may
+ * be asked for many times.
+ */
+static void report_bad_block(struct btrfs_fs_info *fs_info, u64 bytenr, const char *why,
+			     const char *more)
+{
+	void *level = fs_info->bad_blocks_only_warn ? TOLD_AS_WARNING : TOLD_AS_ERROR;
+	void *told;
+
+	pthread_mutex_lock(&fs_info->report_lock);
+	told = u64_map_find(&fs_info->reported_blocks, bytenr);
+	if (told < level)
+		u64_map_set(&fs_info->reported_blocks, bytenr, level);
+	pthread_mutex_unlock(&fs_info->report_lock);
+	if (told >= level)
+		return;
+	if (level == TOLD_AS_ERROR)
+		error("%s: tree block at %llu: %s%s", fs_info->name, bytenr, why, more);
+	else
+		warning("%s: tree block at %llu: %s%s", fs_info->name, bytenr, why, more);
+}
+
 /* Try every mirror.  On failure the first reason is told. */
 static int read_mirrors(struct extent_buffer *eb, const struct btrfs_tree_parent_check *check)
 {
@@ -169,7 +196,7 @@ static int read_mirrors(struct extent_buffer *eb, const struct btrfs_tree_parent
 	int first_ret = 0;
 
 	if (!nr_copies || !IS_ALIGNED(eb->start, fs_info->sectorsize)) {
-		error("tree block at %llu: no chunk holds this address", eb->start);
+		report_bad_block(fs_info, eb->start, "no chunk holds this address", "");
 		return -EIO;
 	}
 	for (int i = 0; i < nr_copies; i++) {
@@ -182,8 +209,8 @@ static int read_mirrors(struct extent_buffer *eb, const struct btrfs_tree_parent
 			ret = verify_all(eb, check, &report);
 		if (!ret) {
 			if (first_ret)
-				warning("tree block at %llu: bad copy: %s; copy %d is good",
-					eb->start, first_report.text, mirror);
+				warning("%s: tree block at %llu: bad copy: %s; copy %d is good",
+					fs_info->name, eb->start, first_report.text, mirror);
 			return 0;
 		}
 		if (!first_ret) {
@@ -191,8 +218,8 @@ static int read_mirrors(struct extent_buffer *eb, const struct btrfs_tree_parent
 			first_report = report;
 		}
 	}
-	error("tree block at %llu: %s%s", eb->start, first_report.text,
-	      nr_copies > 1 ? ", and no other copy is good" : "");
+	report_bad_block(fs_info, eb->start, first_report.text,
+			 nr_copies > 1 ? ", and no other copy is good" : "");
 	return -EIO;
 }
 
@@ -214,7 +241,7 @@ int btrfs_read_tree_block(struct btrfs_fs_info *fs_info, u64 bytenr,
 		}
 		block_cache_publish(fs_info->cache, eb);
 	} else if (verify_parent_promise(eb, check, &report)) {
-		error("tree block at %llu: %s", bytenr, report.text);
+		report_bad_block(fs_info, bytenr, report.text, "");
 		free_extent_buffer(eb);
 		return -EUCLEAN;
 	}

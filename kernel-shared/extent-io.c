@@ -191,7 +191,7 @@ int btrfs_read_data(struct btrfs_data_reader *reader, u64 logical, u64 len,
 	int ret;
 
 	*bad_logical = logical;
-	*why = "checksums cannot be read";
+	*why = NULL;
 	if (verify) {
 		ret = reserve_csums(reader, nr);
 		if (!ret)

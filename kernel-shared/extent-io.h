@@ -34,8 +34,9 @@ void btrfs_data_reader_release(struct btrfs_data_reader *reader);
  * @sector_crcs and crc32c checksums, the raw crc32c begun with 0 of every
  * sector is left there, since it comes for nothing.
  *
- * -EIO when a sector has no good copy; *@bad_logical is its address and
- * *@why a static text.  Buffers then hold whatever was read.
+ * -EIO when a sector has no good copy; *@bad_logical is its address and *@why a
+ * static text.  When the checksum tree cannot be read *@why is NULL, as that has
+ * been reported.  Buffers then hold whatever was read.
  */
 int btrfs_read_data(struct btrfs_data_reader *reader, u64 logical, u64 len,
 		    const struct iovec *iov, int iovcnt, bool verify, u32 *sector_crcs,

@@ -124,34 +124,24 @@ static int open_chunk_root(struct btrfs_fs_info *fs_info, const struct btrfs_ope
 					 le64toh(sb->chunk_root),
 					 le64toh(sb->chunk_root_generation),
 					 sb->chunk_root_level, &fs_info->chunk_root);
-	if (ret) {
-		error("cannot read the chunk tree: %s", errno_text(ret));
-		return ret;
-	}
-	return btrfs_read_chunk_tree(fs_info);
+	return ret ? ret : btrfs_read_chunk_tree(fs_info);
 }
 
 static int open_tree_root(struct btrfs_fs_info *fs_info, const struct btrfs_open_args *args)
 {
 	const struct btrfs_super_block *sb = &fs_info->super_copy;
 	const struct btrfs_root_backup *backup = backup_root(fs_info, args);
-	int ret;
 
 	if (args->tree_root_bytenr)
-		ret = open_root_by_address(fs_info, BTRFS_ROOT_TREE_OBJECTID,
-					   args->tree_root_bytenr, &fs_info->tree_root);
-	else if (backup)
-		ret = btrfs_read_root_at(fs_info, BTRFS_ROOT_TREE_OBJECTID,
-					 le64toh(backup->tree_root),
-					 le64toh(backup->tree_root_gen), backup->tree_root_level,
-					 &fs_info->tree_root);
-	else
-		ret = btrfs_read_root_at(fs_info, BTRFS_ROOT_TREE_OBJECTID, le64toh(sb->root),
-					 le64toh(sb->generation), sb->root_level,
-					 &fs_info->tree_root);
-	if (ret)
-		error("cannot read the root tree: %s", errno_text(ret));
-	return ret;
+		return open_root_by_address(fs_info, BTRFS_ROOT_TREE_OBJECTID,
+					    args->tree_root_bytenr, &fs_info->tree_root);
+	if (backup)
+		return btrfs_read_root_at(fs_info, BTRFS_ROOT_TREE_OBJECTID,
+					  le64toh(backup->tree_root),
+					  le64toh(backup->tree_root_gen), backup->tree_root_level,
+					  &fs_info->tree_root);
+	return btrfs_read_root_at(fs_info, BTRFS_ROOT_TREE_OBJECTID, le64toh(sb->root),
+				  le64toh(sb->generation), sb->root_level, &fs_info->tree_root);
 }
 
 /*
@@ -176,12 +166,15 @@ static void open_global_roots(struct btrfs_fs_info *fs_info)
 		{ BTRFS_RAID_STRIPE_TREE_OBJECTID, &fs_info->raid_stripe_root, "raid stripe" },
 	};
 
+	fs_info->bad_blocks_only_warn = true;
 	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
 		int ret = btrfs_read_tree_root(fs_info, trees[i].objectid, trees[i].root);
 
 		if (ret && ret != -ENOENT)
-			warning("cannot read the %s tree: %s", trees[i].name, errno_text(ret));
+			warning("%s: cannot read the %s tree: %s", fs_info->name, trees[i].name,
+				errno_text(ret));
 	}
+	fs_info->bad_blocks_only_warn = false;
 }
 
 int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
@@ -196,7 +189,13 @@ int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 	if (!args)
 		args = &plain;
 	pthread_mutex_init(&fs_info->roots_lock, NULL);
+	pthread_mutex_init(&fs_info->report_lock, NULL);
 	u64_map_init(&fs_info->fs_roots);
+	u64_map_init(&fs_info->reported_blocks);
+	fs_info->name = strdup(path);
+	ret = fs_info->name ? 0 : -ENOMEM;
+	if (ret)
+		goto out_close;
 	ret = open_devices(fs_info, path, args);
 	if (ret)
 		goto out_close;
@@ -249,6 +248,9 @@ void btrfs_close_fs(struct btrfs_fs_info *fs_info)
 		btrfs_free_root(*roots[i]);
 	btrfs_block_cache_destroy(fs_info->cache);
 	btrfs_free_volumes(fs_info);
+	u64_map_free(&fs_info->reported_blocks);
+	pthread_mutex_destroy(&fs_info->report_lock);
 	pthread_mutex_destroy(&fs_info->roots_lock);
+	free(fs_info->name);
 	free(fs_info);
 }

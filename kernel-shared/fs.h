@@ -46,6 +46,7 @@ static inline u64 btrfs_root_id(const struct btrfs_root *root)
 }
 
 struct btrfs_fs_info {
+	char *name;				/* what it was opened as, for messages */
 	struct btrfs_super_block super_copy;	/* the best copy, verified */
 	u8 fsid[BTRFS_FSID_SIZE];
 	u8 metadata_uuid[BTRFS_FSID_SIZE];	/* what tree blocks carry; fsid if there is none */
@@ -77,6 +78,10 @@ struct btrfs_fs_info {
 
 	pthread_mutex_t roots_lock;		/* protects fs_roots */
 	struct u64_map fs_roots;		/* objectid -> struct btrfs_root, opened on demand */
+
+	pthread_mutex_t report_lock;		/* protects reported_blocks */
+	struct u64_map reported_blocks;		/* bad tree blocks, and how they were told of */
+	bool bad_blocks_only_warn;		/* while what may be bad may also be done without */
 };
 
 static inline bool btrfs_fs_incompat(const struct btrfs_fs_info *fs_info, u64 bit)
@@ -107,8 +112,8 @@ struct btrfs_open_args {
  * Open the file system on @path read-only.
  *
  * Finds the superblock and the other devices, reads the chunk tree and opens
- * the global roots.  Says on stderr what is wrong where it fails, and warns of
- * what it got round.  0 or negative errno.  Free with btrfs_close_fs().
+ * the global roots.  Says on stderr what is wrong where it fails (except that
+ * memory is short), and warns of what it got round.  0 or negative errno.  Free with btrfs_close_fs().
  */
 int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 		  struct btrfs_fs_info **ret);

@@ -35,8 +35,6 @@ const char *btrfs_super_csum_name(const struct btrfs_super_block *sb)
 {
 	u16 type = le16toh(sb->csum_type);
 
-	if (type == BTRFS_CSUM_TYPE_BLAKE2)
-		return "blake2";
 	return btrfs_csum_type_size(type) ? btrfs_csum_type_name(type) : NULL;
 }
 

@@ -32,6 +32,8 @@ struct send_batch {
 	struct list_head list;
 	struct send_output *out;
 	bool ready;		/* under the output's lock */
+	int error;		/* why it could not be filled; its turn comes in stream order */
+	char message[1400];	/* what to say then; empty: it has been said */
 	u8 *buf;
 	u32 len;
 	struct vec gaps;	/* of struct send_gap */
@@ -54,7 +56,7 @@ void send_reader_free(struct send_reader *reader);
 
 /*
  * Read all data that @batch wants into its gaps and complete the checksums of
- * the commands.  Failures are reported with path, file offset and address.
+ * the commands.  On failure batch->message names path, file offset and address.
  */
 int send_fill_batch(struct send_reader *reader, struct send_batch *batch);
 

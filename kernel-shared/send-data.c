@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/message.h"
 #include "common/string-utils.h"
 #include "kernel-shared/send-batch.h"
 
@@ -173,7 +172,7 @@ static void cmd_path(const struct send_batch *batch, u32 pos, char *out, size_t 
 		    get_unaligned_le16(attr + 2), out, size);
 }
 
-static void report_bad_data(const struct send_batch *batch, const struct task_read *reads, u32 nr,
+static void report_bad_data(struct send_batch *batch, const struct task_read *reads, u32 nr,
 			    u64 logical, const char *why)
 {
 	const struct task_read *read = reads;
@@ -186,8 +185,9 @@ static void report_bad_data(const struct send_batch *batch, const struct task_re
 	if (!is_compressed(read->task) && logical >= read->logical)
 		offset = round_down(offset, 4096) + (logical - read->logical);
 	cmd_path(batch, task_gap(batch, read->task, 0)->cmd_pos, path, sizeof(path));
-	error("cannot read %s at offset %llu: %s at logical address %llu", path, offset, why,
-	      logical);
+	snprintf(batch->message, sizeof(batch->message),
+		 "cannot read %s at offset %llu: %s at logical address %llu", path, offset, why,
+		 logical);
 }
 
 static void put_crc(struct send_batch *batch, const struct send_gap *gap, u32 crc)
@@ -268,9 +268,10 @@ static int finish_compressed(struct send_reader *reader, struct send_batch *batc
 			       source->ram_bytes, reader->data.fs_info->sectorsize, false);
 	if (ret) {
 		cmd_path(batch, gap->cmd_pos, path, sizeof(path));
-		error("cannot read %s at offset %llu: damaged %s data at logical address %llu",
-		      path, source->file_offset, btrfs_compress_type_name(source->compression),
-		      source->disk_bytenr);
+		snprintf(batch->message, sizeof(batch->message),
+			 "cannot read %s at offset %llu: damaged %s data at logical address %llu",
+			 path, source->file_offset, btrfs_compress_type_name(source->compression),
+			 source->disk_bytenr);
 		return -EIO;
 	}
 	finish_from(batch, task, whole ? NULL : reader->ram_buf + source->offset);
@@ -308,10 +309,10 @@ static int fill_group(struct send_reader *reader, struct send_batch *batch,
 	*done = i;
 	ret = btrfs_read_data(&reader->data, group.logical, group.len, group.iov,
 			      (int)group.nr_iov, verify, reader->sector_crcs, &bad_logical, &why);
-	if (ret) {
+	if (ret && why)
 		report_bad_data(batch, reads, *done, bad_logical, why);
+	if (ret)
 		return ret;
-	}
 	for (i = 0; i < *done && !ret; i++)
 		ret = finish_task(reader, batch, &reads[i],
 				  verify && fs_info->csum_type == BTRFS_CSUM_TYPE_CRC32);

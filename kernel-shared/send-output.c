@@ -5,16 +5,20 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "common/hash.h"
+#include "common/message.h"
 #include "common/thread-pool.h"
 #include "kernel-shared/send-batch.h"
 #include "kernel-shared/send-output.h"
 
 /* A batch is passed on when it has this much... */
 #define BATCH_FULL	SZ_1M
-/* ...and can therefore take one command of any protocol more. */
-#define BATCH_ALLOC	(BATCH_FULL + BTRFS_SEND_BUF_SIZE_V2 + SZ_4K)
+/* ...and can therefore take one command of any protocol more.  A huge page, for fewer faults. */
+#define BATCH_ALLOC	(2U * SZ_1M)
+
+_Static_assert(BATCH_ALLOC >= BATCH_FULL + BTRFS_SEND_BUF_SIZE_V2, "room for a command");
 
 struct send_output {
 	struct btrfs_fs_info *fs_info;
@@ -62,7 +66,7 @@ int send_output_create(struct btrfs_fs_info *fs_info, u32 proto, send_write_fn w
 	out->write_ctx = write_ctx;
 	out->max_batches = 2 * thread_pool_size(fs_info->workers) + 3;
 	/* Whatever the machine, the batches together stay below 64 MiB. */
-	out->max_batches = min(out->max_batches, 48U);
+	out->max_batches = min(out->max_batches, 32U);
 	pthread_mutex_init(&out->lock, NULL);
 	pthread_cond_init(&out->changed, NULL);
 	INIT_LIST_HEAD(&out->queue);
@@ -90,11 +94,12 @@ static struct send_batch *alloc_batch(void)
 		return NULL;
 	vec_init(&batch->tasks, sizeof(struct send_task));
 	vec_init(&batch->gaps, sizeof(struct send_gap));
-	batch->buf = malloc(BATCH_ALLOC);
+	batch->buf = aligned_alloc(BATCH_ALLOC, BATCH_ALLOC);
 	if (!batch->buf) {
 		free_batch(batch);
 		return NULL;
 	}
+	madvise(batch->buf, BATCH_ALLOC, MADV_HUGEPAGE);
 	return batch;
 }
 
@@ -133,6 +138,11 @@ static void write_ready(struct send_output *out)
 
 		if (!batch->ready)
 			return;
+		if (!out->error && batch->error) {
+			out->error = batch->error;
+			if (batch->message[0])
+				error("%s", batch->message);
+		}
 		if (!out->error) {
 			out->writing = true;
 			pthread_mutex_unlock(&out->lock);
@@ -144,6 +154,8 @@ static void write_ready(struct send_output *out)
 			out->error = ret;
 		list_del(&batch->list);
 		batch->ready = false;
+		batch->error = 0;
+		batch->message[0] = '\0';
 		batch->len = 0;
 		vec_clear(&batch->tasks);
 		vec_clear(&batch->gaps);
@@ -186,8 +198,7 @@ static void batch_worker(void *arg)
 	if (reader)
 		list_add(&reader->list, &out->readers);
 	batch->ready = true;
-	if (ret && !out->error)
-		out->error = ret;
+	batch->error = ret;
 	write_ready(out);
 	pthread_cond_broadcast(&out->changed);
 	pthread_mutex_unlock(&out->lock);
