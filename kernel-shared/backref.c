@@ -292,6 +292,9 @@ static int collect_refs(struct parent_search *search)
 	int ret;
 
 	if (!fs_info->extent_root) {
+		ret = btrfs_missing_root_error(fs_info, BTRFS_EXTENT_TREE_OBJECTID);
+		if (ret != -ENOENT)
+			return ret;
 		error("cannot find who uses the extent at %llu: there is no extent tree",
 		      search->bytenr);
 		return -EUCLEAN;

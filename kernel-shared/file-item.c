@@ -4,6 +4,10 @@
  */
 #include "kernel-shared/file-item.h"
 
+#include <errno.h>
+
+#include "kernel-shared/root-tree.h"
+
 u64 btrfs_file_extent_end(const struct extent_buffer *leaf, u32 slot)
 {
 	const struct btrfs_file_extent_item *fi =
@@ -50,8 +54,10 @@ int btrfs_lookup_csums(struct btrfs_fs_info *fs_info, struct btrfs_path *path, u
 	int ret;
 
 	memset(have, false, nr);
-	if (!fs_info->csum_root)
-		return 0;
+	if (!fs_info->csum_root) {
+		ret = btrfs_missing_root_error(fs_info, BTRFS_CSUM_TREE_OBJECTID);
+		return ret == -ENOENT ? 0 : ret;
+	}
 	ret = btrfs_search_slot(fs_info->csum_root, &key, path);
 	if (ret < 0)
 		return ret;

@@ -95,6 +95,18 @@ int btrfs_read_tree_root(struct btrfs_fs_info *fs_info, u64 objectid, struct btr
 	return ret ? ret : open_root_item(fs_info, &key, &item, ret_root);
 }
 
+int btrfs_missing_root_error(struct btrfs_fs_info *fs_info, u64 objectid)
+{
+	struct btrfs_root *root;
+	int ret = btrfs_read_tree_root(fs_info, objectid, &root);
+
+	if (ret)
+		return ret;
+	/* It can be read now: the medium is not to be trusted. */
+	btrfs_free_root(root);
+	return -EIO;
+}
+
 void btrfs_free_root(struct btrfs_root *root)
 {
 	if (!root)

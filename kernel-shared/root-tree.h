@@ -31,6 +31,11 @@ int btrfs_read_tree_root(struct btrfs_fs_info *fs_info, u64 objectid, struct btr
 int btrfs_read_root_at(struct btrfs_fs_info *fs_info, u64 objectid, u64 bytenr, u64 transid,
 		       u8 level, struct btrfs_root **ret);
 void btrfs_free_root(struct btrfs_root *root);
+/*
+ * Why a global root of @fs_info is NULL: -ENOENT when the file system has no
+ * such tree, else what reading it says, which is now told as an error.
+ */
+int btrfs_missing_root_error(struct btrfs_fs_info *fs_info, u64 objectid);
 
 /*
  * A subvolume by id; opened once, kept until the fs is closed, owned by
