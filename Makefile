@@ -114,6 +114,9 @@ UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 # Tools of the shell tests: libc only, so that they judge without our code.
 TEST_TOOL_SOURCES := $(sort $(wildcard tests/lib/*.c))
 TEST_TOOLS := $(TEST_TOOL_SOURCES:%.c=$(BUILD)/%)
+# Programs around our library, for what no command does yet.
+TEST_HELPER_SOURCES := $(sort $(wildcard tests/helpers/*.c))
+TEST_HELPERS := $(TEST_HELPER_SOURCES:%.c=$(BUILD)/%)
 SHELL_TESTS := $(sort $(wildcard $(addprefix tests/,cli/*.t kernel/*.t crash/*.t fuzz/*.t)))
 
 # TESTS names files; the source of a unit test stands for its binary.
@@ -131,8 +134,12 @@ $(TEST_TOOLS): $(BUILD)/tests/lib/%: tests/lib/%.c $(SETTINGS)
 	@mkdir -p $(@D)
 	$(call QUIET,CC)$(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) $(DEPENDENCIES) $(LDFLAGS) -o $@ $<
 
+$(TEST_HELPERS): $(BUILD)/tests/helpers/%: tests/helpers/%.c $(LIB) $(SETTINGS)
+	@mkdir -p $(@D)
+	$(call QUIET,CC)$(COMPILE) $(DEPENDENCIES) $(LDFLAGS) -o $@ $< $(LIB) $(DEP_LIBS)
+
 .PHONY: test-binaries
-test-binaries: $(BINARY) $(UNIT_TESTS) $(TEST_TOOLS)
+test-binaries: $(BINARY) $(UNIT_TESTS) $(TEST_TOOLS) $(TEST_HELPERS)
 
 # One prove for all, so that its summary ends the output.
 check: test-binaries

@@ -4,6 +4,7 @@
 
 extern const struct cmd cmd_inspect_dump_super;
 extern const struct cmd cmd_inspect_dump_tree;
+extern const struct cmd cmd_inspect_locks;
 
 static const char *const inspect_usage[] = {
 	"btrfs inspect-internal <command> [options] <device>",
@@ -13,6 +14,7 @@ static const char *const inspect_usage[] = {
 static const struct cmd *const inspect_commands[] = {
 	&cmd_inspect_dump_super,
 	&cmd_inspect_dump_tree,
+	&cmd_inspect_locks,
 	NULL,
 };
 

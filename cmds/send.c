@@ -3,11 +3,13 @@
  * btrfs send: write subvolumes of an unmounted file system as a stream.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cmds/cmds.h"
 #include "cmds/open-fs.h"
+#include "common/lockfile.h"
 #include "common/message.h"
 #include "common/output-file.h"
 #include "common/string-utils.h"
@@ -26,6 +28,7 @@ enum {
 	OPT_NO_DATA = GETOPT_VAL_FIRST_FREE,
 	OPT_PROTO,
 	OPT_COMPRESSED_DATA,
+	OPT_WAIT,
 };
 
 static const char *const cmd_send_usage[] = {
@@ -50,6 +53,8 @@ static const char *const cmd_send_usage[] = {
 	"                   and takes it unless --proto says otherwise",
 	"--no-data          leave file data out; such a stream tells what differs but",
 	"                   cannot be received",
+	"--wait[=SECONDS]   when something relocates in the file system, wait for its end",
+	"                   instead of giving up at once",
 	OPEN_FS_USAGE,
 	NULL
 };
@@ -60,6 +65,7 @@ struct send_options {
 	const char *parent;
 	struct vec clone_sources;	/* of const char * */
 	u32 proto;
+	int wait_seconds;
 	bool one_stream;
 	bool no_data;
 	bool compressed_data;
@@ -85,6 +91,20 @@ static int parse_proto(const struct cmd *cmd, const char *arg, u32 *proto)
 	return 0;
 }
 
+/* The argument of --wait, NULL when it has none. */
+static int parse_wait(const struct cmd *cmd, const char *arg, int *seconds)
+{
+	u64 value;
+
+	*seconds = LOCKFILE_WAIT_FOREVER;
+	if (!arg)
+		return 0;
+	if (parse_u64(arg, &value) || value > INT_MAX)
+		return usage_error(cmd, "invalid number of seconds '%s'", arg);
+	*seconds = (int)value;
+	return 0;
+}
+
 /* Options that belong together, checked when all are known. */
 static int check_options(const struct cmd *cmd, int argc, struct send_options *opts)
 {
@@ -102,6 +122,7 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 		{ "no-data", no_argument, NULL, OPT_NO_DATA },
 		{ "proto", required_argument, NULL, OPT_PROTO },
 		{ "compressed-data", no_argument, NULL, OPT_COMPRESSED_DATA },
+		{ "wait", optional_argument, NULL, OPT_WAIT },
 		OPEN_FS_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -134,6 +155,11 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 			break;
 		case OPT_COMPRESSED_DATA:
 			opts->compressed_data = true;
+			break;
+		case OPT_WAIT:
+			ret = parse_wait(cmd, optarg, &opts->wait_seconds);
+			if (ret)
+				return ret;
 			break;
 		default:
 			if (open_fs_parse(&opts->open, c, optarg))
@@ -309,7 +335,11 @@ static int find_roots(struct btrfs_fs_info *fs_info, const struct send_options *
 static int send_subvols(const char *device, const struct send_options *opts, char **paths,
 			unsigned int nr)
 {
-	const struct btrfs_open_args more = { .cache_bytes = SEND_CACHE_BYTES };
+	const struct btrfs_open_args more = {
+		.cache_bytes = SEND_CACHE_BYTES,
+		.lock_as = "send",
+		.lock_wait_seconds = opts->wait_seconds,
+	};
 	struct send_roots roots = {
 		.clone_sources = VEC_INIT(struct btrfs_root *), .paths = paths, .nr = nr,
 	};

@@ -136,15 +136,20 @@ static int file_size(int fd, u64 *size)
 
 int blockdev_open(const char *path, unsigned int flags, struct blockdev **ret_dev)
 {
+	int open_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 	struct file_dev *file;
+	struct stat st;
 	int ret;
 
+	/* For a regular file O_EXCL alone has no meaning. */
+	if ((flags & BLOCKDEV_EXCLUSIVE) && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		open_flags |= O_EXCL;
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	file->dev.ops = &file_ops;
 	/* O_NONBLOCK: a fifo given by mistake must not hang us. */
-	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	file->fd = open(path, open_flags);
 	if (file->fd < 0) {
 		ret = -errno;
 		goto out_free;
@@ -153,7 +158,8 @@ int blockdev_open(const char *path, unsigned int flags, struct blockdev **ret_de
 	if (ret)
 		goto out_close;
 	/* Some media know no locks; only a lock that is held stops us. */
-	if (!(flags & BLOCKDEV_NO_LOCK) && flock(file->fd, LOCK_SH | LOCK_NB) &&
+	if (!(flags & BLOCKDEV_NO_LOCK) &&
+	    flock(file->fd, (flags & BLOCKDEV_EXCLUSIVE ? LOCK_EX : LOCK_SH) | LOCK_NB) &&
 	    errno == EWOULDBLOCK) {
 		ret = -EWOULDBLOCK;
 		goto out_close;

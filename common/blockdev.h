@@ -41,13 +41,15 @@ struct blockdev {
 #define BLOCKDEV_RDONLY		0U
 /* Open although somebody else holds the exclusive flock on it. */
 #define BLOCKDEV_NO_LOCK	(1U << 0)
+/* Take the BSD lock for us alone, as whoever writes does; a block device is opened O_EXCL. */
+#define BLOCKDEV_EXCLUSIVE	(1U << 1)
 
 /*
  * Open the file or block device at @path.  The shared BSD lock that udev and
  * systemd honour is held until blockdev_close().
  *
  * -ENOTBLK: neither a regular file nor a block device.  -EWOULDBLOCK: a writer
- * holds the lock.  Otherwise what open(2) says.  Nothing is printed.
+ * (for BLOCKDEV_EXCLUSIVE: anybody) holds the lock.  Otherwise what open(2) says.  Nothing is printed.
  */
 int blockdev_open(const char *path, unsigned int flags, struct blockdev **ret);
 

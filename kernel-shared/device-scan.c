@@ -187,7 +187,7 @@ static int add_companion(const struct scan *scan, struct blockdev *bdev,
 
 static int open_flags(const struct scan *scan)
 {
-	return scan->args->ignore_lock ? BLOCKDEV_NO_LOCK : BLOCKDEV_RDONLY;
+	return btrfs_blockdev_flags(scan->args);
 }
 
 static int add_given(const struct scan *scan, const char *path)

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/message.h"
 #include "common/units.h"
 #include "common/thread-pool.h"
 #include "kernel-shared/disk-io.h"
+#include "kernel-shared/locking.h"
 #include "kernel-shared/root-tree.h"
 #include "kernel-shared/super.h"
 #include "kernel-shared/volumes.h"
@@ -49,6 +51,46 @@ static void take_super(struct btrfs_fs_info *fs_info)
 	fs_info->csum_size = btrfs_csum_type_size(fs_info->csum_type);
 }
 
+/* The lock file is named after the fsid, so the superblock has to be looked at first. */
+static int take_lockfile(struct btrfs_fs_info *fs_info, const char *path,
+			 const struct btrfs_open_args *args)
+{
+	struct btrfs_super_block sb;
+	struct blockdev *bdev;
+	int ret = blockdev_open(path, BLOCKDEV_NO_LOCK, &bdev);
+
+	if (ret)	/* open_devices() will say why */
+		return 0;
+	ret = btrfs_read_dev_super(bdev, args->sb_bytenr, SBREAD_DEFAULT, &sb);
+	blockdev_close(bdev);
+	if (ret)
+		return ret;
+	memcpy(fs_info->fsid, sb.fsid, BTRFS_FSID_SIZE);
+	return btrfs_pin_lockfile(fs_info, args->lock_exclusive, args->lock_as,
+				  args->lock_wait_seconds);
+}
+
+/* Who has another lock directory is kept out by the lock on the device, and waited for there. */
+static int open_first_device(const char *path, const struct btrfs_open_args *args,
+			     struct blockdev **bdev)
+{
+	unsigned int flags = btrfs_blockdev_flags(args);
+	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	struct timespec start, now;
+	int ret;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while ((ret = blockdev_open(path, flags, bdev)) == -EWOULDBLOCK) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (args->lock_wait_seconds >= 0 &&
+		    now.tv_sec - start.tv_sec >= args->lock_wait_seconds)
+			break;
+		if (nanosleep(&pause, NULL))
+			return -EINTR;
+	}
+	return ret;
+}
+
 /* Superblock and devices; from here on addresses in the system chunks can be read. */
 static int open_devices(struct btrfs_fs_info *fs_info, const char *path,
 			const struct btrfs_open_args *args)
@@ -56,9 +98,13 @@ static int open_devices(struct btrfs_fs_info *fs_info, const char *path,
 	struct blockdev *bdev;
 	int ret;
 
-	ret = blockdev_open(path, args->ignore_lock ? BLOCKDEV_NO_LOCK : BLOCKDEV_RDONLY, &bdev);
+	ret = args->lock_as ? take_lockfile(fs_info, path, args) : 0;
+	if (ret)
+		return ret;
+	ret = open_first_device(path, args, &bdev);
 	if (ret == -EWOULDBLOCK) {
-		error("cannot open %s: another program is writing to it", path);
+		error("cannot open %s: another program %s it", path,
+		      args->lock_exclusive ? "uses" : "is writing to");
 		return ret;
 	}
 	if (ret) {
@@ -190,6 +236,7 @@ int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 		args = &plain;
 	pthread_mutex_init(&fs_info->roots_lock, NULL);
 	pthread_mutex_init(&fs_info->report_lock, NULL);
+	pthread_mutex_init(&fs_info->excl_lock, NULL);
 	u64_map_init(&fs_info->fs_roots);
 	u64_map_init(&fs_info->reported_blocks);
 	fs_info->name = strdup(path);
@@ -248,8 +295,10 @@ void btrfs_close_fs(struct btrfs_fs_info *fs_info)
 		btrfs_free_root(*roots[i]);
 	btrfs_block_cache_destroy(fs_info->cache);
 	btrfs_free_volumes(fs_info);
+	lockfile_release(fs_info->lockfile);
 	u64_map_free(&fs_info->reported_blocks);
 	pthread_mutex_destroy(&fs_info->report_lock);
+	pthread_mutex_destroy(&fs_info->excl_lock);
 	pthread_mutex_destroy(&fs_info->roots_lock);
 	free(fs_info->name);
 	free(fs_info);

@@ -18,6 +18,7 @@
 struct btrfs_block_cache;
 struct btrfs_chunk_map_tree;
 struct btrfs_fs_devices;
+struct lockfile;
 struct thread_pool;
 
 /* Trees that hold files (snapshots and the top level), as opposed to metadata of the fs. */
@@ -79,6 +80,13 @@ struct btrfs_fs_info {
 	pthread_mutex_t roots_lock;		/* protects fs_roots */
 	struct u64_map fs_roots;		/* objectid -> struct btrfs_root, opened on demand */
 
+	/* Send against relocation; locking.c alone touches these. */
+	pthread_mutex_t excl_lock;		/* protects the three that follow */
+	unsigned int sends_running;
+	bool reloc_running;
+	struct lockfile *lockfile;		/* held while any of them runs... */
+	bool lockfile_pinned;			/* ...or as long as the fs is open */
+
 	pthread_mutex_t report_lock;		/* protects reported_blocks */
 	struct u64_map reported_blocks;		/* bad tree blocks, and how they were told of */
 	bool bad_blocks_only_warn;		/* while what may be bad may also be done without */
@@ -106,6 +114,9 @@ struct btrfs_open_args {
 	bool no_scan;			/* do not look for further block devices */
 	bool partial;			/* go on when the root tree cannot be read */
 	bool ignore_lock;		/* --force: read although a writer holds the device */
+	const char *lock_as;		/* take the lock file first, as this ("send"); NULL: do not */
+	bool lock_exclusive;
+	int lock_wait_seconds;		/* for the lock file and the devices; see lockfile.h */
 };
 
 /*

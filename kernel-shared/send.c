@@ -11,6 +11,7 @@
 #include "common/message.h"
 #include "kernel-shared/compression.h"
 #include "kernel-shared/disk-io.h"
+#include "kernel-shared/locking.h"
 #include "kernel-shared/send-internal.h"
 
 #define SEND_MAX_NAME_CACHE_SIZE	256
@@ -709,16 +710,22 @@ static void report_limit(struct send_ctx *sctx, int err)
 
 int btrfs_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args)
 {
-	struct send_ctx *sctx = calloc(1, sizeof(*sctx));
-	int ret;
+	struct send_ctx *sctx;
+	int ret = btrfs_send_begin(fs_info, 0);
 
-	if (!sctx)
+	if (ret)
+		return ret;
+	sctx = calloc(1, sizeof(*sctx));
+	if (!sctx) {
+		btrfs_send_end(fs_info);
 		return -ENOMEM;
+	}
 	ret = init_ctx(sctx, fs_info, args);
 	if (!ret)
 		ret = send_subvol(sctx);
 	if (ret)
 		report_limit(sctx, ret);
 	free_ctx(sctx);
+	btrfs_send_end(fs_info);
 	return ret;
 }

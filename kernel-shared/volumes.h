@@ -106,6 +106,14 @@ const char *btrfs_bg_type_to_raid_name(u64 type);	/* "single", "RAID1", ... */
 /* Of a chunk with this profile: stripes that hold different data side by side. */
 unsigned int btrfs_chunk_data_stripes(u64 type, u16 num_stripes, u16 sub_stripes);
 
+/* How the devices are to be opened, for blockdev_open(). */
+static inline unsigned int btrfs_blockdev_flags(const struct btrfs_open_args *args)
+{
+	if (args->lock_exclusive)
+		return BLOCKDEV_EXCLUSIVE;
+	return args->ignore_lock ? BLOCKDEV_NO_LOCK : BLOCKDEV_RDONLY;
+}
+
 /*
  * Used by btrfs_open_fs(), in this order.  btrfs_scan_devices() opens @bdev's
  * companions (those named in @args, then, if some are still missing and unless
