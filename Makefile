@@ -144,7 +144,7 @@ test-binaries: $(BINARY) $(UNIT_TESTS) $(TEST_TOOLS) $(TEST_HELPERS)
 # One prove for all, so that its summary ends the output.
 check: test-binaries
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove -j2 --timer -e tests/setup/run-test $(TESTS_TO_RUN)
+		prove -j4 --timer -e tests/setup/run-test $(TESTS_TO_RUN)
 
 demo: $(BINARY) $(TEST_TOOLS)
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' bash tests/demo/demo.sh

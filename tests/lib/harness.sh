@@ -10,7 +10,8 @@
 #	BTRFS_TEST_REQUIRE_KERNEL  1: what cannot run is a failure, not a skip
 #	BTRFS_TEST_KEEP            1: keep the private folder and name it
 #	BTRFS_TEST_ONLY            run only scenarios whose name matches this regex
-#	TMPDIR                     where the private folder is made (default /tmp)
+#	TMPDIR                     where the private folder is made (default: in memory,
+#	                           if there is plenty, else /tmp)
 
 set -u
 
@@ -84,7 +85,20 @@ skip_all() {
 
 # --- the private folder -----------------------------------------------------
 
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/btrfs-test.XXXXXXXX") || exit 1
+# Images are synced all the time, which a disk takes its time over.
+scratch_dir() {
+	local free
+
+	free=$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -n 1)
+	if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ "${free:-0}" -gt 6000 ] &&
+		[ "$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)" -gt 6000 ]; then
+		echo /dev/shm
+	else
+		echo /tmp
+	fi
+}
+
+WORK=$(mktemp -d "${TMPDIR:-$(scratch_dir)}/btrfs-test.XXXXXXXX") || exit 1
 
 # shellcheck disable=SC2317 # called by the trap
 clean_up() {
