@@ -44,8 +44,6 @@ bool open_fs_parse(struct open_fs_options *opts, int opt, const char *arg)
 	case GETOPT_VAL_FORCE:
 		opts->force = true;
 		return true;
-	case GETOPT_VAL_OFFLINE:
-		return true;
 	default:
 		return false;
 	}

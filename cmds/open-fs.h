@@ -13,7 +13,6 @@
 /* Values of long options that no short one stands for. */
 enum open_fs_option {
 	GETOPT_VAL_DEVICE = 0x1000,
-	GETOPT_VAL_OFFLINE,
 	GETOPT_VAL_FORCE,
 	GETOPT_VAL_FIRST_FREE,		/* a command's own options start here */
 };
@@ -21,14 +20,12 @@ enum open_fs_option {
 /* Put into a command's struct option table. */
 #define OPEN_FS_LONG_OPTIONS							\
 	{ "device", required_argument, NULL, GETOPT_VAL_DEVICE },		\
-	{ "offline", no_argument, NULL, GETOPT_VAL_OFFLINE },			\
 	{ "force", no_argument, NULL, GETOPT_VAL_FORCE }
 
 /* And into its usage text. */
 #define OPEN_FS_USAGE								\
 	"--device FILE      another device or image of the same file system (repeatable)",	\
-	"--force            read although it is mounted or being written",	\
-	"--offline          accepted for other tools' sake; we always are"
+	"--force            read although it is mounted or being written"
 
 /* Zero it, then feed it the options that the command does not know. */
 struct open_fs_options {

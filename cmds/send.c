@@ -192,7 +192,7 @@ static int find_subvol(struct btrfs_fs_info *fs_info, const char *path, struct b
 	}
 	if (!btrfs_root_readonly(*root)) {
 		error("cannot send %s: it is not read-only; make a read-only snapshot of it, or "
-		      "set it with 'btrfs property set %s ro true' where it is mounted", path,
+		      "set it read-only where it is mounted ('btrfs property set PATH ro true')",
 		      path);
 		return -EPERM;
 	}
@@ -350,6 +350,10 @@ static int send_subvols(const char *device, const struct send_options *opts, cha
 	if (!roots.subvols)
 		return -ENOMEM;
 	ret = open_fs_readonly(device, &opts->open, &more, &fs_info);
+	/* It holds what was fsynced since the last commit: never in a snapshot, but possibly in this. */
+	if (!ret && fs_info->super_copy.log_root)
+		warning("%s: there is a log tree, which only mounting replays; it is not sent",
+			fs_info->name);
 	if (!ret)
 		ret = find_roots(fs_info, opts, &roots);
 	if (!ret)
