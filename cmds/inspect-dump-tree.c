@@ -308,31 +308,6 @@ static int dump_tree(const struct dump *dump, const struct btrfs_key *key,
 	return btrfs_print_tree(&opts->print, eb, opts->order);
 }
 
-/* Opening the file system tried to read this tree and said why it could not. */
-static bool failed_before(const struct btrfs_fs_info *fs_info, u64 objectid)
-{
-	switch (objectid) {
-	case BTRFS_EXTENT_TREE_OBJECTID:
-		return !fs_info->extent_root;
-	case BTRFS_DEV_TREE_OBJECTID:
-		return !fs_info->dev_root;
-	case BTRFS_CSUM_TREE_OBJECTID:
-		return !fs_info->csum_root;
-	case BTRFS_QUOTA_TREE_OBJECTID:
-		return !fs_info->quota_root;
-	case BTRFS_UUID_TREE_OBJECTID:
-		return !fs_info->uuid_root;
-	case BTRFS_FREE_SPACE_TREE_OBJECTID:
-		return !fs_info->free_space_root;
-	case BTRFS_BLOCK_GROUP_TREE_OBJECTID:
-		return !fs_info->block_group_root;
-	case BTRFS_RAID_STRIPE_TREE_OBJECTID:
-		return !fs_info->raid_stripe_root;
-	default:
-		return false;
-	}
-}
-
 static int read_and_dump_tree(const struct dump *dump, const struct tree_ref *tree)
 {
 	struct btrfs_tree_parent_check check = {
@@ -342,8 +317,6 @@ static int read_and_dump_tree(const struct dump *dump, const struct tree_ref *tr
 	struct extent_buffer *eb;
 	int ret;
 
-	if (failed_before(dump->fs_info, tree->key.objectid))
-		return -EIO;
 	ret = btrfs_read_tree_block(dump->fs_info, tree->bytenr, &check, &eb);
 	if (ret)
 		return ret;
