@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 
-.PHONY: all check demo docs bench install clean distclean format-check FORCE
+.PHONY: all check demo docs bench stress install clean distclean format-check FORCE
 all:
 
 BUILD ?= build
@@ -148,6 +148,10 @@ check: test-binaries
 
 demo: $(BINARY) $(TEST_TOOLS)
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' bash tests/demo/demo.sh
+
+# Until interrupted, or COUNT=N rounds: random operations, sent by the kernel and by us.
+stress: test-binaries
+	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' bash tests/stress/send-random.sh
 
 bench: $(BINARY) $(TEST_TOOLS)
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' bash bench/run.sh
