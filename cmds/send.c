@@ -264,13 +264,17 @@ static int add_clone_source(struct send_roots *roots, struct btrfs_root *root)
 static int send_all(struct btrfs_fs_info *fs_info, const struct send_options *opts,
 		    struct send_roots *roots, struct send_target *target)
 {
-	/* Full sends stay full, so that each can be received on its own. */
-	bool incremental = opts->parent || opts->clone_sources.nr;
+	/*
+	 * Full sends stay full, so that each can be received on its own, and a
+	 * parent that was named is the only one.  Where parents are chosen, those
+	 * that went before are candidates.
+	 */
+	bool grow_sources = !opts->parent && opts->clone_sources.nr;
 	int ret = 0;
 
 	for (unsigned int i = 0; i < roots->nr && !ret; i++) {
 		ret = send_one(fs_info, opts, roots, i, target);
-		if (!ret && incremental)
+		if (!ret && grow_sources)
 			ret = add_clone_source(roots, roots->subvols[i]);
 	}
 	return ret;

@@ -121,6 +121,7 @@ populate() {
 scenario "preallocated ranges inside and past the end of a file"
 populate() {
 	fallocate -l 1M unwritten
+	: >past-nothing
 	fallocate -n -l 1M past-nothing
 	fill past-data 0 10000 1
 	fallocate -n -o 8192 -l 1M past-data
@@ -135,6 +136,7 @@ populate() {
 	fallocate -l 1M start
 	fallocate -l 1M middle
 	fallocate -l 1M end
+	: >kept-size
 	fallocate -n -l 1M kept-size
 	fill start 0 8192 1
 	fill middle 300000 50000 2
@@ -144,6 +146,7 @@ populate() {
 
 scenario "a preallocated file with nothing in it but an odd size"
 populate() {
+	: >f
 	fallocate -n -l 64K f
 	truncate -s 33 f
 }

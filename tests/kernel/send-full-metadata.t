@@ -96,7 +96,8 @@ populate() {
 		mkdir "d$mode"
 		chmod "$mode" "f$mode" "d$mode"
 	done
-	mkfifo -m 4600 p
+	mkfifo p
+	chmod 4600 p
 	chmod 1700 .
 }
 

@@ -160,6 +160,7 @@ populate() {
 	truncate -s 512K a
 	reflink a b
 	clone a 0 128K c 64K
+	: >d
 	fallocate -n -l 1M d
 	fill d 0 4096 2
 	reflink d e
