@@ -118,9 +118,6 @@ class Operations:
             name += str(self.random.randrange(20))
         return os.path.join(self.any_dir(), name)
 
-    def changes_names(self):
-        self.tree.stale = True
-
     def offset(self, limit):
         """Often aligned, now and then anything."""
         value = self.random.randrange(limit + 1)
@@ -143,39 +140,31 @@ class Operations:
     # --- names ---
 
     def create(self):
-        self.changes_names()
         with open(self.new_path(), "xb") as file:
             file.write(self.bytes(self.random.choice([0, 10, 2000, 5000])))
 
     def mkdir(self):
-        self.changes_names()
         os.mkdir(self.new_path())
 
     def rename(self):
-        self.changes_names()
         os.rename(self.anything(), self.new_path())
 
     def rename_over(self):
-        self.changes_names()
         os.rename(self.anything(), self.anything())
 
     def move_into(self):
-        self.changes_names()
         path = self.anything()
         os.rename(path, os.path.join(self.any_dir(), os.path.basename(path)))
 
     def move_dir(self):
-        self.changes_names()
         path = self.inner_dir()
         os.rename(path, os.path.join(self.any_dir(), os.path.basename(path)))
 
     def exchange(self):
-        self.changes_names()
         renameat2(self.anything(), self.anything(), RENAME_EXCHANGE)
 
     def parent_with_child(self):
         """The child goes to the parent's place, the parent into it."""
-        self.changes_names()
         child = self.inner_dir()
         parent = os.path.dirname(child)
         if parent == ".":
@@ -186,33 +175,27 @@ class Operations:
         os.rename(aside, parent)
 
     def link(self):
-        self.changes_names()
         self.tree.look()
         source = self.pick(self.tree.files + self.tree.others)
         os.link(source, self.new_path(), follow_symlinks=False)
 
     def many_links(self):
-        self.changes_names()
         source, folder = self.any_file(), self.any_dir()
         for i in range(self.random.randrange(1, 40)):
             os.link(source, os.path.join(folder, "l%d%s" % (i, "k" * 150)))
 
     def unlink(self):
-        self.changes_names()
         self.tree.look()
         os.unlink(self.pick(self.tree.files + self.tree.others))
 
     def rmdir(self):
-        self.changes_names()
         os.rmdir(self.inner_dir())
 
     def rmtree(self):
-        self.changes_names()
         shutil.rmtree(self.inner_dir())
 
     def replace(self):
         """Something else takes the name."""
-        self.changes_names()
         path = self.anything()
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
@@ -224,21 +207,17 @@ class Operations:
             open(path, "xb").close()
 
     def symlink(self):
-        self.changes_names()
         os.symlink("t" * self.random.randrange(1, 300), self.new_path())
 
     def mknod(self):
-        self.changes_names()
         kind = self.random.choice([stat.S_IFCHR, stat.S_IFBLK])
         device = os.makedev(self.random.randrange(300), self.random.randrange(3000))
         os.mknod(self.new_path(), kind | 0o640, device)
 
     def mkfifo(self):
-        self.changes_names()
         os.mkfifo(self.new_path())
 
     def mksocket(self):
-        self.changes_names()
         os.mknod(self.new_path(), stat.S_IFSOCK | 0o600)
 
     # --- data ---
@@ -311,7 +290,6 @@ class Operations:
             os.close(source)
 
     def copy(self):
-        self.changes_names()
         source = self.at_file(os.O_RDONLY)
         try:
             target = os.open(self.new_path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
@@ -394,6 +372,9 @@ def run(seed, nops, profile):
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EIO, errno.EROFS):
                 raise
+        # What follows looks again: a path may be something else now.
+        if name in NAME_OPS or name == "copy":
+            operations.tree.stale = True
 
 
 def main():

@@ -13,7 +13,7 @@ packages=(
 	python3-docutils
 	# testing; btrfs-progs is the other side of comparisons
 	libcmocka-dev perl btrfs-progs e2fsprogs util-linux
-	python3-minimal attr acl libcap2-bin xz-utils
+	python3 attr acl libcap2-bin xz-utils
 )
 
 command -v dpkg-query >/dev/null || exit 0
