@@ -98,16 +98,34 @@ const char *btrfs_send_attr_name(unsigned int attr)
 	return name ? name : "unknown";
 }
 
-/* Say what is wrong with the command that is being read.  Returns -EPROTO. */
-static int __printf(2, 3) bad_stream(const struct btrfs_stream *stream, const char *fmt, ...)
+/* " of stream 2, command 7 (write)", as far as it is known and wanted. */
+static void describe_cmd(const struct btrfs_stream *stream, char *text, size_t size)
 {
-	char what[160];
+	const char *name = btrfs_send_cmd_name(stream->cmd);
+	int len = 0;
+
+	text[0] = '\0';
+	if (!stream->tell_cmd)
+		return;
+	if (stream->nr_cmds > 0)
+		len = snprintf(text, size, ", command %llu", stream->nr_cmds);
+	if (stream->nr_cmds > 0 && name)
+		len += snprintf(text + len, size - (size_t)len, " (%s)", name);
+	if (stream->nr_cmds > 0 && stream->nr_streams > 1)
+		snprintf(text + len, size - (size_t)len, " of stream %llu", stream->nr_streams);
+}
+
+int btrfs_stream_error(const struct btrfs_stream *stream, const char *fmt, ...)
+{
+	char what[160], cmd[96];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	error("bad send stream in %s: at byte %llu: %s", stream->name, stream->cmd_offset, what);
+	describe_cmd(stream, cmd, sizeof(cmd));
+	error("bad send stream in %s: at byte %llu%s: %s", stream->name, stream->cmd_offset, cmd,
+	      what);
 	return -EPROTO;
 }
 
@@ -215,6 +233,8 @@ int btrfs_stream_read_header(struct btrfs_stream *stream)
 	int ret;
 
 	stream->cmd_offset = stream->offset;
+	stream->nr_cmds = 0;
+	stream->cmd = BTRFS_SEND_C_UNSPEC;
 	ret = fill_buffer(stream, sizeof(header));
 	if (ret)
 		return ret;
@@ -223,18 +243,30 @@ int btrfs_stream_read_header(struct btrfs_stream *stream)
 		return -ENODATA;
 	}
 	if (available(stream) < sizeof(header))
-		return bad_stream(stream, "the stream header is cut short");
+		return btrfs_stream_error(stream, stream->nr_streams ?
+					  "what follows the end command is no whole stream header" :
+					  "the stream header is cut short");
 	memcpy(&header, stream->buf + stream->start, sizeof(header));
 	if (memcmp(header.magic, BTRFS_SEND_STREAM_MAGIC, sizeof(header.magic)) != 0)
-		return bad_stream(stream, "no send stream: the magic is missing");
+		return btrfs_stream_error(stream, stream->nr_streams ?
+					  "what follows the end command is no send stream" :
+					  "no send stream: the magic is missing");
 	stream->version = le32toh(header.version);
 	if (stream->version < 1 || stream->version > BTRFS_SEND_STREAM_VERSION_MAX) {
-		bad_stream(stream, "version %u is not supported (1 to %d are)", stream->version,
-			   BTRFS_SEND_STREAM_VERSION_MAX);
+		btrfs_stream_error(stream, "version %u is not supported (1 to %d are)",
+				   stream->version, BTRFS_SEND_STREAM_VERSION_MAX);
 		return -EPROTONOSUPPORT;
 	}
 	consume(stream, sizeof(header));
+	stream->nr_streams++;
 	return 0;
+}
+
+int btrfs_stream_at_end(struct btrfs_stream *stream)
+{
+	int ret = fill_buffer(stream, 1);
+
+	return ret ? ret : available(stream) == 0;
 }
 
 /* Have a whole command in the buffer and tell its header. */
@@ -248,19 +280,21 @@ static int load_cmd(struct btrfs_stream *stream, struct btrfs_cmd_header *header
 	if (ret)
 		return ret;
 	if (available(stream) == 0)
-		return bad_stream(stream, "the stream ends without an end command");
+		return btrfs_stream_error(stream, "the stream ends without an end command");
 	if (available(stream) < sizeof(*header))
-		return bad_stream(stream, "the command header is cut short");
+		return btrfs_stream_error(stream, "the command header is cut short");
 	memcpy(header, stream->buf + stream->start, sizeof(*header));
+	stream->cmd = le16toh(header->cmd);
 	len = le32toh(header->len);
 	if (len > BTRFS_STREAM_MAX_CMD_LEN)
-		return bad_stream(stream, "the length of the command is %u bytes", len);
+		return btrfs_stream_error(stream, "the length of the command is %u bytes", len);
 	ret = fill_buffer(stream, sizeof(*header) + len);
 	if (ret)
 		return ret;
 	have = available(stream) - sizeof(*header);
 	if (have < len)
-		return bad_stream(stream, "the command is cut short: %zu of %u bytes", have, len);
+		return btrfs_stream_error(stream, "the command is cut short: %zu of %u bytes",
+					  have, len);
 	return 0;
 }
 
@@ -286,23 +320,26 @@ static int parse_attr(const struct btrfs_stream *stream, const u8 *at, u32 len,
 	u32 type, head, attr_len;
 
 	if (len < sizeof(u16))
-		return bad_stream(stream, "%u bytes are left behind the attributes", len);
+		return btrfs_stream_error(stream, "%u bytes are left behind the attributes", len);
 	type = get_unaligned_le16(at);
 	if (type == BTRFS_SEND_A_UNSPEC || type > BTRFS_SEND_A_MAX)
-		return bad_stream(stream, "there is no attribute type %u", type);
+		return btrfs_stream_error(stream, "there is no attribute type %u", type);
 	if (stream->version >= 2 && type == BTRFS_SEND_A_DATA) {
 		head = sizeof(u16);
 		attr_len = len - head;
 	} else {
 		head = sizeof(struct btrfs_tlv_header);
 		if (len < head)
-			return bad_stream(stream, "attribute %s is cut short",
-					  btrfs_send_attr_name(type));
+			return btrfs_stream_error(stream, "attribute %s is cut short",
+						  btrfs_send_attr_name(type));
 		attr_len = get_unaligned_le16(at + sizeof(u16));
 	}
 	if (attr_len > len - head)
-		return bad_stream(stream, "attribute %s of %u bytes reaches past the command",
-				  btrfs_send_attr_name(type), attr_len);
+		return btrfs_stream_error(stream,
+					  "attribute %s of %u bytes reaches past the command",
+					  btrfs_send_attr_name(type), attr_len);
+	if (cmd->attrs[type].data)
+		cmd->repeated = (u16)type;
 	cmd->attrs[type].data = at + head;
 	cmd->attrs[type].len = attr_len;
 	*used = head + attr_len;
@@ -317,15 +354,17 @@ int btrfs_stream_read_cmd(struct btrfs_stream *stream, struct btrfs_stream_cmd *
 	int ret;
 
 	stream->cmd_offset = stream->offset;
+	stream->nr_cmds++;
+	stream->cmd = BTRFS_SEND_C_UNSPEC;
 	ret = load_cmd(stream, &header);
 	if (ret)
 		return ret;
 	len = le32toh(header.len);
 	payload = stream->buf + stream->start + sizeof(header);
 	if (!crc_is_good(&header, payload, len))
-		return bad_stream(stream, "the checksum of the command is wrong");
+		return btrfs_stream_error(stream, "the checksum of the command is wrong");
 	memset(cmd, 0, sizeof(*cmd));
-	cmd->cmd = le16toh(header.cmd);
+	cmd->cmd = stream->cmd;
 	for (at = 0; at < len; at += used) {
 		ret = parse_attr(stream, payload + at, len - at, cmd, &used);
 		if (ret)
@@ -341,8 +380,8 @@ int btrfs_stream_get_data(const struct btrfs_stream *stream, const struct btrfs_
 	const char *name = btrfs_send_cmd_name(cmd->cmd);
 
 	if (!cmd->attrs[attr].data)
-		return bad_stream(stream, "%s has no %s", name ? name : "the command",
-				  btrfs_send_attr_name(attr));
+		return btrfs_stream_error(stream, "%s has no %s", name ? name : "the command",
+					  btrfs_send_attr_name(attr));
 	*data = cmd->attrs[attr].data;
 	*len = cmd->attrs[attr].len;
 	return 0;
@@ -359,8 +398,8 @@ static int get_fixed(const struct btrfs_stream *stream, const struct btrfs_strea
 	if (ret)
 		return ret;
 	if (len != size)
-		return bad_stream(stream, "attribute %s has %u bytes instead of %u",
-				  btrfs_send_attr_name(attr), len, size);
+		return btrfs_stream_error(stream, "attribute %s has %u bytes instead of %u",
+					  btrfs_send_attr_name(attr), len, size);
 	return 0;
 }
 

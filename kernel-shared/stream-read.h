@@ -17,6 +17,10 @@
  * used, a command is handed out only after its checksum, and memory grows with
  * what was read, not with what a header claims.  What is wrong is said here,
  * with the name of the stream and the byte where the command begins.
+ *
+ * Where several streams stand one after the other, the next one is begun with
+ * btrfs_stream_read_header() after the end command of the one before, unless
+ * btrfs_stream_at_end().
  */
 #ifndef KERNEL_SHARED_STREAM_READ_H
 #define KERNEL_SHARED_STREAM_READ_H
@@ -42,7 +46,11 @@ struct btrfs_stream {
 	size_t end;
 	u64 offset;		/* of @start in the stream */
 	u64 cmd_offset;		/* where the current command begins */
+	u64 nr_streams;		/* headers read, that of the current stream included */
+	u64 nr_cmds;		/* of the current stream, up to the current one */
+	u16 cmd;		/* type of the current one; 0 while it is not known */
 	bool eof;
+	bool tell_cmd;		/* the caller's: messages tell the command's number and type, too */
 };
 
 struct btrfs_stream_attr {
@@ -53,6 +61,7 @@ struct btrfs_stream_attr {
 /* Valid until the next command is read: attributes point into the buffer. */
 struct btrfs_stream_cmd {
 	u16 cmd;		/* enum btrfs_send_cmd, or a number we do not know */
+	u16 repeated;		/* an attribute that it has more than once, or 0 */
 	struct btrfs_stream_attr attrs[BTRFS_SEND_A_MAX + 1];
 };
 
@@ -72,6 +81,12 @@ int btrfs_stream_read_header(struct btrfs_stream *stream);
  * an attribute that a command has twice the last one counts.
  */
 int btrfs_stream_read_cmd(struct btrfs_stream *stream, struct btrfs_stream_cmd *cmd);
+
+/* 1: the input has no more bytes.  0: it has.  Or what read(2) says, said. */
+int btrfs_stream_at_end(struct btrfs_stream *stream);
+
+/* Say what is wrong with the current command, and where.  Returns -EPROTO. */
+int btrfs_stream_error(const struct btrfs_stream *stream, const char *fmt, ...) __printf(2, 3);
 
 /*
  * One attribute of @cmd.  -EPROTO, said, when it is not there or has not the
