@@ -20,6 +20,9 @@
  */
 static int verbosity = MSG_DEFAULT;
 
+/* Also one for the process, as stderr is: what stands on the line that we come to. */
+static const char *line_start = "";
+
 /* All of @buf, as far as it goes: where would an error about stderr be told? */
 static void write_stderr(const char *buf, size_t len)
 {
@@ -35,15 +38,19 @@ static void write_stderr(const char *buf, size_t len)
 	}
 }
 
-static void print_line(const char *prefix, const char *fmt, va_list ap)
+static void print_line(const char *kind, const char *fmt, va_list ap)
 {
 	int saved_errno = errno;
-	size_t prefix_len = strlen(prefix);
+	char prefix[32];
+	size_t prefix_len;
 	char small[512];
 	char *line = small;
 	va_list again;
 	int len;
 
+	snprintf(prefix, sizeof(prefix), "%s%s", __atomic_load_n(&line_start, __ATOMIC_RELAXED),
+		 kind);
+	prefix_len = strlen(prefix);
 	va_copy(again, ap);
 	memcpy(small, prefix, prefix_len);
 	len = vsnprintf(small + prefix_len, sizeof(small) - prefix_len, fmt, ap);
@@ -116,6 +123,11 @@ void pr_verbose(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	print_line("", fmt, ap);
 	va_end(ap);
+}
+
+void message_set_line_start(const char *start)
+{
+	__atomic_store_n(&line_start, start, __ATOMIC_RELAXED);
 }
 
 void message_set_verbosity(int level)

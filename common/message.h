@@ -31,6 +31,12 @@ unsigned long message_nr_errors(void);
 
 void pr_verbose(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * What every line begins with, as part of the same write: for progress.c, whose
+ * bar has to be erased first.  A string that lives for ever; "" at first.
+ */
+void message_set_line_start(const char *start);
+
 void message_set_verbosity(int level);
 int message_verbosity(void);
 
