@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * btrfs send: write subvolumes of an unmounted file system as a stream.
+ * btrfs send: write subvolumes of an unmounted file system as a stream.  Here
+ * are the options; send-common.h lists the other parts.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmds/cmds.h"
-#include "cmds/open-fs.h"
+#include "cmds/send-common.h"
 #include "common/lockfile.h"
 #include "common/message.h"
-#include "common/output-file.h"
 #include "common/string-utils.h"
-#include "common/vec.h"
-#include "kernel-shared/namei.h"
-#include "kernel-shared/root-tree.h"
-#include "kernel-shared/send.h"
 
 /*
  * Send reads metadata once, in order; more cache than this only takes memory
@@ -29,11 +24,18 @@ enum {
 	OPT_PROTO,
 	OPT_COMPRESSED_DATA,
 	OPT_WAIT,
+	OPT_WRITABLE,
+	OPT_ESTIMATE,
+	OPT_PROGRESS,
+	OPT_ALL_SNAPSHOTS,
+	OPT_SKIP_DAMAGED,
 };
 
 static const char *const cmd_send_usage[] = {
 	"btrfs send [-e] [-p <parent>] [-c <clone-src>] [-f <outfile>] [options] <device> <subvol> [<subvol>...]",
 	"Write subvolumes of an unmounted file system as a stream of commands",
+	"",
+	"or: btrfs send --all-snapshots <dir> [options] <device>",
 	"",
 	"Sends each read-only subvolume <subvol>, a path inside the file system on",
 	"<device> (a block device or an image) relative to its top level, or id:N.",
@@ -53,31 +55,23 @@ static const char *const cmd_send_usage[] = {
 	"                   and takes it unless --proto says otherwise",
 	"--no-data          leave file data out; such a stream tells what differs but",
 	"                   cannot be received",
+	"--skip-damaged     leave data out that is damaged in every copy instead of",
+	"                   giving up: the receiver gets zeros, each piece is listed, and",
+	"                   the exit status is 1 though the stream is whole",
+	"--writable         take subvolumes that are not read-only, too: nobody can change",
+	"                   them here; so the top level (\"/\" or id:5) can be sent as well",
+	"--all-snapshots <dir>",
+	"                   write every read-only subvolume (with --writable: every",
+	"                   subvolume) into a file of its own in <dir>, each as the",
+	"                   smallest difference from one before it, and an index.json",
+	"                   that tells in which order to receive them",
+	"--estimate         only print how many bytes would be written; no file is touched",
+	"--progress=WHEN    show on standard error how far it is: auto (on a terminal, the",
+	"                   default), always or never",
 	"--wait[=SECONDS]   when something relocates in the file system, wait for its end",
 	"                   instead of giving up at once",
 	OPEN_FS_USAGE,
 	NULL
-};
-
-struct send_options {
-	struct open_fs_options open;
-	const char *outfile;
-	const char *parent;
-	struct vec clone_sources;	/* of const char * */
-	u32 proto;
-	int wait_seconds;
-	bool one_stream;
-	bool no_data;
-	bool compressed_data;
-};
-
-/* The subvolumes that the options and operands name, once they are found. */
-struct send_roots {
-	struct btrfs_root *parent;
-	struct vec clone_sources;	/* of struct btrfs_root * */
-	struct btrfs_root **subvols;
-	char **paths;
-	unsigned int nr;
 };
 
 static int parse_proto(const struct cmd *cmd, const char *arg, u32 *proto)
@@ -112,7 +106,15 @@ static int check_options(const struct cmd *cmd, int argc, struct send_options *o
 		return usage_error(cmd, "--compressed-data needs protocol version 2");
 	if (!opts->proto)
 		opts->proto = opts->compressed_data ? 2 : 1;
-	return check_operands(cmd, argc, 2, -1);
+	opts->json = cmd_format_json(cmd);
+	if (opts->json && !opts->estimate)
+		return usage_error(cmd, "no JSON output: only --estimate has it");
+	if (!opts->all_dir)
+		return check_operands(cmd, argc, 2, -1);
+	if (opts->outfile || opts->parent || opts->clone_sources.nr || opts->one_stream)
+		return usage_error(cmd, "--all-snapshots chooses files and parents itself: "
+				   "no -e, -p, -c or -f");
+	return check_operands(cmd, argc, 1, 1);
 }
 
 /* 0, or the exit code with the reason printed; -1 when help was asked for. */
@@ -123,6 +125,11 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 		{ "proto", required_argument, NULL, OPT_PROTO },
 		{ "compressed-data", no_argument, NULL, OPT_COMPRESSED_DATA },
 		{ "wait", optional_argument, NULL, OPT_WAIT },
+		{ "writable", no_argument, NULL, OPT_WRITABLE },
+		{ "estimate", no_argument, NULL, OPT_ESTIMATE },
+		{ "progress", required_argument, NULL, OPT_PROGRESS },
+		{ "all-snapshots", required_argument, NULL, OPT_ALL_SNAPSHOTS },
+		{ "skip-damaged", no_argument, NULL, OPT_SKIP_DAMAGED },
 		OPEN_FS_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -161,6 +168,23 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 			if (ret)
 				return ret;
 			break;
+		case OPT_WRITABLE:
+			opts->writable = true;
+			break;
+		case OPT_ESTIMATE:
+			opts->estimate = true;
+			break;
+		case OPT_PROGRESS:
+			if (progress_mode_parse(optarg, &opts->progress))
+				return usage_error(cmd, "unknown progress mode '%s': auto, always "
+						   "or never", optarg);
+			break;
+		case OPT_ALL_SNAPSHOTS:
+			opts->all_dir = optarg;
+			break;
+		case OPT_SKIP_DAMAGED:
+			opts->skip_damaged = true;
+			break;
 		default:
 			if (open_fs_parse(&opts->open, c, optarg))
 				break;
@@ -171,201 +195,47 @@ static int parse_options(const struct cmd *cmd, int argc, char **argv, struct se
 	return check_options(cmd, argc, opts);
 }
 
-/* Look a subvolume up and see that it can be sent. */
-static int find_subvol(struct btrfs_fs_info *fs_info, const char *path, struct btrfs_root **root)
-{
-	unsigned long nr_errors = message_nr_errors();
-	int ret = btrfs_resolve_subvol(fs_info, path, root);
-
-	if (ret == -ENOTSUP) {
-		error("cannot send %s: it is not a subvolume", path);
-		return ret;
-	}
-	if (ret) {
-		if (message_nr_errors() == nr_errors)
-			error("cannot send %s: %s", path, errno_text(ret));
-		return ret;
-	}
-	if (btrfs_root_dead(*root)) {
-		error("cannot send %s: it is being deleted", path);
-		return -EPERM;
-	}
-	if (!btrfs_root_readonly(*root)) {
-		error("cannot send %s: it is not read-only; make a read-only snapshot of it, or "
-		      "set it read-only where it is mounted ('btrfs property set PATH ro true')",
-		      path);
-		return -EPERM;
-	}
-	return 0;
-}
-
-/* What the write callback needs to tell its own failures from those of send. */
-struct send_target {
-	struct output_file *file;
-	int error;
-};
-
-static int write_stream(void *ctx, const void *buf, size_t len)
-{
-	struct send_target *target = ctx;
-	int ret = output_file_write(target->file, buf, len);
-
-	if (ret)
-		target->error = ret;
-	return ret;
-}
-
-/* Send one of the subvolumes. */
-static int send_one(struct btrfs_fs_info *fs_info, const struct send_options *opts,
-		    struct send_roots *roots, unsigned int index, struct send_target *target)
-{
-	struct btrfs_send_args args = {
-		.root = roots->subvols[index],
-		.parent = roots->parent,
-		.clone_sources = roots->clone_sources.data,
-		.nr_clone_sources = (unsigned int)roots->clone_sources.nr,
-		.proto = opts->proto,
-		.write = write_stream,
-		.write_ctx = target,
-	};
-	int ret;
-
-	if (!opts->parent && opts->clone_sources.nr) {
-		ret = btrfs_send_choose_parent(fs_info, args.root, args.clone_sources,
-					       args.nr_clone_sources, &args.parent);
-		if (ret) {
-			error("cannot send %s: no parent found among the clone sources: %s",
-			      roots->paths[index], errno_text(ret));
-			return ret;
-		}
-	}
-	if (opts->no_data)
-		args.flags |= BTRFS_SEND_FLAG_NO_FILE_DATA;
-	if (opts->compressed_data)
-		args.flags |= BTRFS_SEND_FLAG_COMPRESSED;
-	if (opts->one_stream && index > 0)
-		args.flags |= BTRFS_SEND_FLAG_OMIT_STREAM_HEADER;
-	if (opts->one_stream && index + 1 < roots->nr)
-		args.flags |= BTRFS_SEND_FLAG_OMIT_END_CMD;
-	info("At subvol %s", roots->paths[index]);
-	return btrfs_send(fs_info, &args);
-}
-
-static int add_clone_source(struct send_roots *roots, struct btrfs_root *root)
-{
-	struct btrfs_root **known;
-
-	vec_for_each(&roots->clone_sources, known)
-		if (*known == root)
-			return 0;
-	return vec_push_copy(&roots->clone_sources, &root);
-}
-
-static int send_all(struct btrfs_fs_info *fs_info, const struct send_options *opts,
-		    struct send_roots *roots, struct send_target *target)
-{
-	/*
-	 * Full sends stay full, so that each can be received on its own, and a
-	 * parent that was named is the only one.  Where parents are chosen, those
-	 * that went before are candidates.
-	 */
-	bool grow_sources = !opts->parent && opts->clone_sources.nr;
-	int ret = 0;
-
-	for (unsigned int i = 0; i < roots->nr && !ret; i++) {
-		ret = send_one(fs_info, opts, roots, i, target);
-		if (!ret && grow_sources)
-			ret = add_clone_source(roots, roots->subvols[i]);
-	}
-	return ret;
-}
-
-static int write_error(const struct send_options *opts, int err)
-{
-	error("cannot write %s: %s", opts->outfile ? opts->outfile : "the stream",
-	      errno_text(err));
-	return err;
-}
-
-/* Send to the chosen output, which becomes visible only when all went well. */
-static int send_to_output(struct btrfs_fs_info *fs_info, const struct send_options *opts,
-			  struct send_roots *roots)
-{
-	struct send_target target = { NULL, 0 };
-	int ret;
-
-	if (opts->outfile && open_fs_is_own_device(fs_info, opts->outfile)) {
-		error("cannot write %s: it is what is being sent", opts->outfile);
-		return -EBUSY;
-	}
-	ret = output_file_open(&target.file, opts->outfile);
-	if (ret)
-		return write_error(opts, ret);
-	ret = send_all(fs_info, opts, roots, &target);
-	if (ret) {
-		if (target.error)
-			write_error(opts, target.error);
-		output_file_abort(target.file);
-		return ret;
-	}
-	ret = output_file_commit(target.file);
-	return ret ? write_error(opts, ret) : 0;
-}
-
-/* Everything that was named must be there before the first byte is written. */
-static int find_roots(struct btrfs_fs_info *fs_info, const struct send_options *opts,
-		      struct send_roots *roots)
-{
-	struct btrfs_root *root;
-	const char **path;
-	int ret = 0;
-
-	if (opts->parent) {
-		ret = find_subvol(fs_info, opts->parent, &roots->parent);
-		if (!ret)
-			ret = add_clone_source(roots, roots->parent);
-	}
-	vec_for_each(&opts->clone_sources, path) {
-		if (!ret)
-			ret = find_subvol(fs_info, *path, &root);
-		if (!ret)
-			ret = add_clone_source(roots, root);
-	}
-	for (unsigned int i = 0; i < roots->nr && !ret; i++)
-		ret = find_subvol(fs_info, roots->paths[i], &roots->subvols[i]);
-	return ret;
-}
-
-static int send_subvols(const char *device, const struct send_options *opts, char **paths,
-			unsigned int nr)
+static int open_fs(const char *device, const struct send_options *opts,
+		   struct btrfs_fs_info **fs_info)
 {
 	const struct btrfs_open_args more = {
 		.cache_bytes = SEND_CACHE_BYTES,
 		.lock_as = "send",
 		.lock_wait_seconds = opts->wait_seconds,
 	};
-	struct send_roots roots = {
-		.clone_sources = VEC_INIT(struct btrfs_root *), .paths = paths, .nr = nr,
-	};
-	struct btrfs_fs_info *fs_info = NULL;
-	int ret;
+	int ret = open_fs_readonly(device, &opts->open, &more, fs_info);
 
-	roots.subvols = calloc(nr, sizeof(*roots.subvols));
-	if (!roots.subvols)
-		return -ENOMEM;
-	ret = open_fs_readonly(device, &opts->open, &more, &fs_info);
 	/* It holds what was fsynced since the last commit: never in a snapshot, but possibly in this. */
-	if (!ret && fs_info->super_copy.log_root)
+	if (!ret && (*fs_info)->super_copy.log_root)
 		warning("%s: there is a log tree, which only mounting replays; it is not sent",
-			fs_info->name);
+			(*fs_info)->name);
+	return ret;
+}
+
+static int send_named(struct btrfs_fs_info *fs_info, const struct send_options *opts, char **paths,
+		      unsigned int nr)
+{
+	struct send_roots roots;
+	int ret = send_find_roots(fs_info, opts, paths, nr, &roots);
+
 	if (!ret)
-		ret = find_roots(fs_info, opts, &roots);
-	if (!ret)
-		ret = send_to_output(fs_info, opts, &roots);
-	if (fs_info)
-		btrfs_close_fs(fs_info);
-	vec_free(&roots.clone_sources);
-	free(roots.subvols);
+		ret = opts->estimate ? send_estimate(fs_info, opts, &roots) :
+				       send_to_output(fs_info, opts, &roots);
+	send_roots_free(&roots);
+	return ret;
+}
+
+static int send_from(const char *device, const struct send_options *opts, char **paths,
+		     unsigned int nr)
+{
+	struct btrfs_fs_info *fs_info;
+	int ret = open_fs(device, opts, &fs_info);
+
+	if (ret)
+		return ret;
+	ret = opts->all_dir ? send_all_snapshots(fs_info, opts) :
+			      send_named(fs_info, opts, paths, nr);
+	btrfs_close_fs(fs_info);
 	return ret;
 }
 
@@ -379,13 +249,13 @@ static int cmd_send_fn(const struct cmd *cmd, int argc, char **argv)
 		ret = max(ret, CMD_OK);
 		goto out;
 	}
-	if (!opts.outfile && isatty(STDOUT_FILENO)) {
+	if (!opts.outfile && !opts.estimate && !opts.all_dir && isatty(STDOUT_FILENO)) {
 		error("cannot write the stream: the output is a terminal; use -f or redirect it");
 		ret = CMD_FAILED;
 		goto out;
 	}
-	ret = send_subvols(argv[optind], &opts, argv + optind + 1,
-			   (unsigned int)(argc - optind - 1));
+	ret = send_from(argv[optind], &opts, argv + optind + 1,
+			(unsigned int)(argc - optind - 1));
 	/* What is wrong was said where it was found; lack of memory is not. */
 	if (ret && message_nr_errors() == nr_errors)
 		error("cannot send: %s", errno_text(ret));
@@ -400,4 +270,5 @@ const struct cmd cmd_send = {
 	.name = "send",
 	.fn = cmd_send_fn,
 	.usage = cmd_send_usage,
+	.flags = CMD_FLAG_JSON,
 };

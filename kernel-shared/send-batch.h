@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A batch of the send stream: what send-output.c lays out and send-data.c
- * fills.  Private to the two.
+ * A batch of the send stream: what send-output.c lays out, send-data.c fills
+ * and send-damage.c writes around.  Private to the three.
  */
 #ifndef KERNEL_SHARED_SEND_BATCH_H
 #define KERNEL_SHARED_SEND_BATCH_H
@@ -11,6 +11,7 @@
 #include "common/vec.h"
 #include "kernel-shared/compression.h"
 #include "kernel-shared/extent-io.h"
+#include "kernel-shared/send-damage.h"
 #include "kernel-shared/send-output.h"
 
 /* A place in the batch for file data, the end of one command. */
@@ -18,6 +19,11 @@ struct send_gap {
 	u32 cmd_pos;		/* of the command's header */
 	u32 data_pos;
 	u32 len;
+	u32 file_len;		/* bytes of the file that these stand for: @len unless @encoded */
+	u64 ino;
+	u64 file_offset;
+	bool encoded;
+	bool appends;		/* the receiver's file ends at @file_offset or before */
 };
 
 /* Gaps that one extent fills, one after the other. */
@@ -38,6 +44,10 @@ struct send_batch {
 	u32 len;
 	struct vec gaps;	/* of struct send_gap */
 	struct vec tasks;	/* of struct send_task */
+
+	bool skip_damaged;	/* what cannot be read is no error but left out */
+	struct vec bad;		/* of struct send_bad_range */
+	struct vec clones;	/* of struct send_clone_note, in stream order */
 };
 
 /* What a worker needs to fill batches; one worker at a time uses it. */
@@ -56,7 +66,9 @@ void send_reader_free(struct send_reader *reader);
 
 /*
  * Read all data that @batch wants into its gaps and complete the checksums of
- * the commands.  On failure batch->message names path, file offset and address.
+ * the commands.  On failure batch->message names path, file offset and address;
+ * with skip_damaged what has no good copy is zeros in the gaps, and batch->bad
+ * says what that is, in the order of the stream.
  */
 int send_fill_batch(struct send_reader *reader, struct send_batch *batch);
 

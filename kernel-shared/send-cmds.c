@@ -7,7 +7,6 @@
 #include <sys/sysmacros.h>
 
 #include "common/message.h"
-#include "kernel-shared/root-tree.h"
 #include "kernel-shared/send-internal.h"
 
 /* Directories whose times are held back; beyond, the oldest is sent after each inode. */
@@ -18,15 +17,10 @@ static int put_path(struct send_ctx *sctx, enum btrfs_send_attr attr, const stru
 	return send_put(sctx->out, attr, path->buf, path->len);
 }
 
-/* The uuid that a receiver knows a subvolume by: that of its origin, if it was received itself. */
 static int put_root_uuid(struct send_ctx *sctx, enum btrfs_send_attr attr,
 			 const struct btrfs_root *root)
 {
-	static const u8 none[BTRFS_UUID_SIZE];
-	const struct btrfs_root_item *item = &root->root_item;
-
-	return send_put(sctx->out, attr, memcmp(item->received_uuid, none, sizeof(none)) ?
-			item->received_uuid : item->uuid, BTRFS_UUID_SIZE);
+	return send_put(sctx->out, attr, btrfs_send_uuid(root), BTRFS_UUID_SIZE);
 }
 
 static int put_ctransid(struct send_ctx *sctx, enum btrfs_send_attr attr,
@@ -47,30 +41,17 @@ static int begin_with_cur_path(struct send_ctx *sctx, enum btrfs_send_cmd cmd)
 	return ret ? ret : put_path(sctx, BTRFS_SEND_A_PATH, path);
 }
 
-/* The name of the subvolume, from its first back reference. */
 static int put_subvol_name(struct send_ctx *sctx)
 {
-	struct btrfs_root *tree_root = sctx->fs_info->tree_root;
-	u64 objectid = btrfs_root_id(sctx->send_root);
-	struct btrfs_key key = { objectid, BTRFS_ROOT_BACKREF_KEY, 0 };
-	struct btrfs_path path = { 0 };
-	int ret = btrfs_search_slot_for_read(tree_root, &key, &path, false);
+	char name[BTRFS_NAME_LEN + 1];
+	u32 len;
+	int ret;
 
-	if (ret == 0)
-		btrfs_item_key_to_cpu(path.nodes[0], &key, path.slots[0]);
-	if (ret > 0 || key.objectid != objectid || key.type != BTRFS_ROOT_BACKREF_KEY)
-		ret = -ENOENT;
-	if (ret == 0) {
-		const struct btrfs_root_ref *ref =
-			btrfs_item_ptr(path.nodes[0], path.slots[0], struct btrfs_root_ref);
-
-		ret = send_put(sctx->out, BTRFS_SEND_A_PATH, ref + 1,
-			       btrfs_root_ref_name_len(path.nodes[0], ref));
-	} else if (ret == -ENOENT) {
-		error("cannot send subvolume %llu: it has no name (no back reference)", objectid);
-	}
-	btrfs_release_path(&path);
-	return ret;
+	if (sctx->subvol_name)
+		return send_put(sctx->out, BTRFS_SEND_A_PATH, sctx->subvol_name,
+				(u32)strlen(sctx->subvol_name));
+	ret = btrfs_send_name(sctx->send_root, name, &len);
+	return ret ? ret : send_put(sctx->out, BTRFS_SEND_A_PATH, name, len);
 }
 
 int send_cmd_subvol(struct send_ctx *sctx)

@@ -7,6 +7,9 @@
  * extents, the sector at an unaligned end) goes through a buffer.  With crc32c
  * checksums every byte is hashed once: the checksums of the sectors, computed
  * to verify them, are put together to the checksum of the command.
+ *
+ * A request that fails ends the send or, with skip_damaged, is taken apart down
+ * to the sectors that are bad.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +69,12 @@ static struct send_gap *task_gap(const struct send_batch *batch, const struct se
 				 u32 index)
 {
 	return vec_at(&batch->gaps, task->first_gap + index);
+}
+
+/* Of such an extent nothing is worth anything when a part is damaged. */
+static bool is_packed(const struct send_task *task)
+{
+	return task->source.compression != BTRFS_COMPRESS_NONE;
 }
 
 static bool is_compressed(const struct send_task *task)
@@ -172,22 +181,34 @@ static void cmd_path(const struct send_batch *batch, u32 pos, char *out, size_t 
 		    get_unaligned_le16(attr + 2), out, size);
 }
 
+static void report_bad_gap(struct send_batch *batch, const struct send_gap *gap, u64 pos,
+			   u64 logical, const char *why)
+{
+	char path[1024];
+
+	cmd_path(batch, gap->cmd_pos, path, sizeof(path));
+	snprintf(batch->message, sizeof(batch->message),
+		 "cannot read %s at offset %llu: %s at logical address %llu", path,
+		 gap->file_offset + pos, why, logical);
+}
+
 static void report_bad_data(struct send_batch *batch, const struct task_read *reads, u32 nr,
 			    u64 logical, const char *why)
 {
 	const struct task_read *read = reads;
-	char path[1024];
-	u64 offset;
+	const struct send_task *task;
+	u64 start, pos;
+	u32 i = 0;
 
 	while (nr-- > 1 && logical >= read->logical + read->len)
 		read++;
-	offset = read->task->source.file_offset;
-	if (!is_compressed(read->task) && logical >= read->logical)
-		offset = round_down(offset, 4096) + (logical - read->logical);
-	cmd_path(batch, task_gap(batch, read->task, 0)->cmd_pos, path, sizeof(path));
-	snprintf(batch->message, sizeof(batch->message),
-		 "cannot read %s at offset %llu: %s at logical address %llu", path, offset, why,
-		 logical);
+	task = read->task;
+	start = task->source.disk_bytenr + task->source.offset;
+	pos = is_packed(task) || logical < start ? 0 : logical - start;
+	/* One extent may fill gaps of several files. */
+	for (; i + 1 < task->nr_gaps && pos >= task_gap(batch, task, i)->len; i++)
+		pos -= task_gap(batch, task, i)->len;
+	report_bad_gap(batch, task_gap(batch, task, i), pos, logical, why);
 }
 
 static void put_crc(struct send_batch *batch, const struct send_gap *gap, u32 crc)
@@ -252,6 +273,54 @@ static void finish_from(struct send_batch *batch, const struct send_task *task, 
 	}
 }
 
+/* Bytes [start, end) of a task without compression are left out. */
+static int note_bad_bytes(struct send_batch *batch, const struct send_task *task, u64 start,
+			  u64 end, const char *why)
+{
+	u64 pos = 0;
+	int ret = 0;
+
+	for (u32 i = 0; i < task->nr_gaps && !ret; i++) {
+		const struct send_gap *gap = task_gap(batch, task, i);
+		u64 from = max(start, pos), to = min(end, pos + gap->len);
+		struct send_bad_range range = {
+			.ino = gap->ino, .file_offset = gap->file_offset + (from - pos),
+			.len = to - from, .why = why,
+			.logical = task->source.disk_bytenr + task->source.offset + from,
+			.cmd_pos = gap->cmd_pos, .gap = task->first_gap + i,
+		};
+
+		if (from < to)
+			ret = send_note_bad_range(&batch->bad, &range);
+		pos += gap->len;
+	}
+	return ret;
+}
+
+/* Leave out all that a compressed extent was wanted for. */
+static int leave_out_packed(struct send_reader *reader, struct send_batch *batch,
+			    const struct send_task *task, u64 logical, const char *why)
+{
+	int ret = 0;
+
+	for (u32 i = 0; i < task->nr_gaps && !ret; i++) {
+		const struct send_gap *gap = task_gap(batch, task, i);
+		struct send_bad_range range = {
+			.ino = gap->ino, .file_offset = gap->file_offset, .len = gap->file_len,
+			.logical = logical, .why = why, .packed = true,
+			.cmd_pos = gap->cmd_pos, .gap = task->first_gap + i,
+		};
+
+		ret = send_note_bad_range(&batch->bad, &range);
+	}
+	/* An encoded write cannot stay, whatever its data. */
+	if (ret || task->source.encoded)
+		return ret;
+	memset(reader->ram_buf, 0, task->len);
+	finish_from(batch, task, reader->ram_buf);
+	return 0;
+}
+
 static int finish_compressed(struct send_reader *reader, struct send_batch *batch,
 			     const struct task_read *read)
 {
@@ -260,18 +329,16 @@ static int finish_compressed(struct send_reader *reader, struct send_batch *batc
 	const struct send_gap *gap = task_gap(batch, task, 0);
 	bool whole = task->nr_gaps == 1 && source->offset == 0 && gap->len == source->ram_bytes;
 	u8 *out = whole ? batch->buf + gap->data_pos : reader->ram_buf;
-	char path[1024];
+	const char *why = send_damaged_data_text(source->compression);
 	int ret;
 
 	ret = btrfs_decompress(reader->decompressor, source->compression,
 			       reader->disk_buf + read->buf_pos, source->disk_num_bytes, out,
 			       source->ram_bytes, reader->data.fs_info->sectorsize, false);
+	if (ret && batch->skip_damaged)
+		return leave_out_packed(reader, batch, task, source->disk_bytenr, why);
 	if (ret) {
-		cmd_path(batch, gap->cmd_pos, path, sizeof(path));
-		snprintf(batch->message, sizeof(batch->message),
-			 "cannot read %s at offset %llu: damaged %s data at logical address %llu",
-			 path, source->file_offset, btrfs_compress_type_name(source->compression),
-			 source->disk_bytenr);
+		report_bad_gap(batch, gap, 0, source->disk_bytenr, why);
 		return -EIO;
 	}
 	finish_from(batch, task, whole ? NULL : reader->ram_buf + source->offset);
@@ -289,6 +356,62 @@ static int finish_task(struct send_reader *reader, struct send_batch *batch,
 		finish_from(batch, read->task, reader->disk_buf + read->buf_pos +
 			    read->task->source.offset % reader->data.fs_info->sectorsize);
 	return 0;
+}
+
+/* Read @len bytes of one task, from @at on, into the buffer. */
+static int read_part(struct send_reader *reader, const struct task_read *read, u64 at, u64 len,
+		     u64 *bad_logical, const char **why)
+{
+	const struct iovec iov = { reader->disk_buf + at, len };
+
+	return btrfs_read_data(&reader->data, read->logical + at, len, &iov, 1,
+			       !read->task->source.nodatasum, NULL, bad_logical, why);
+}
+
+/* Read every sector by itself; those that are bad become zeros. */
+static int salvage_sectors(struct send_reader *reader, struct send_batch *batch,
+			   const struct task_read *read)
+{
+	u32 sectorsize = reader->data.fs_info->sectorsize;
+	u64 before = read->task->source.offset % sectorsize;
+	u64 bad_logical;
+	const char *why;
+
+	for (u64 at = 0; at < read->len; at += sectorsize) {
+		int ret = read_part(reader, read, at, sectorsize, &bad_logical, &why);
+
+		if (!ret)
+			continue;
+		if (!why)
+			return ret;
+		memset(reader->disk_buf + at, 0, sectorsize);
+		ret = note_bad_bytes(batch, read->task, at > before ? at - before : 0,
+				     at + sectorsize - before, why);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* One task of a request that failed. */
+static int salvage_task(struct send_reader *reader, struct send_batch *batch,
+			struct task_read *read)
+{
+	u64 bad_logical;
+	const char *why;
+	int ret;
+
+	/* What a batch wants of one extent fits into the buffer. */
+	read->direct = false;
+	read->buf_pos = 0;
+	ret = read_part(reader, read, 0, read->len, &bad_logical, &why);
+	if (ret && !why)
+		return ret;
+	if (ret && is_packed(read->task))
+		return leave_out_packed(reader, batch, read->task, bad_logical, why);
+	if (ret)
+		ret = salvage_sectors(reader, batch, read);
+	return ret ? ret : finish_task(reader, batch, read, false);
 }
 
 /* Read as many of @reads as are neighbours; *@done tells how many. */
@@ -309,6 +432,11 @@ static int fill_group(struct send_reader *reader, struct send_batch *batch,
 	*done = i;
 	ret = btrfs_read_data(&reader->data, group.logical, group.len, group.iov,
 			      (int)group.nr_iov, verify, reader->sector_crcs, &bad_logical, &why);
+	if (unlikely(ret && why && batch->skip_damaged)) {
+		for (i = 0, ret = 0; i < *done && !ret; i++)
+			ret = salvage_task(reader, batch, &reads[i]);
+		return ret;
+	}
 	if (ret && why)
 		report_bad_data(batch, reads, *done, bad_logical, why);
 	if (ret)
@@ -333,5 +461,6 @@ int send_fill_batch(struct send_reader *reader, struct send_batch *batch)
 	for (u32 i = 0; i < nr && !ret; i += done)
 		ret = fill_group(reader, batch, reads + i, nr - i, &done);
 	free(reads);
+	vec_sort(&batch->bad, send_cmp_bad_range);
 	return ret;
 }

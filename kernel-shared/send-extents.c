@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * File data: what is written, what is cloned, and where holes are.
+ * File data: what is written and what is cloned.  Holes are in send-holes.c.
  */
-#include <linux/falloc.h>
-
 #include "common/message.h"
 #include "common/string-utils.h"
 #include "kernel-shared/compression.h"
 #include "kernel-shared/file-item.h"
+#include "kernel-shared/send-damage.h"
 #include "kernel-shared/send-internal.h"
 
 /*
@@ -61,12 +60,42 @@ static int bad_extent(struct send_ctx *sctx, u64 offset, const char *why)
 	const struct fs_path *path;
 	int ret;
 
+	/* One line, whoever is faster: what the workers find before this place comes first. */
+	ret = send_output_finish(sctx->out);
+	if (ret)
+		return ret;
 	path = send_cur_inode_path(sctx, &ret);
 	if (path)
 		escape_path(path->buf, path->len, escaped, sizeof(escaped));
 	error("cannot read %s at offset %llu: %s (inode %llu of subvolume %llu)", escaped, offset,
 	      why, sctx->cur_ino, btrfs_root_id(sctx->send_root));
 	return -EUCLEAN;
+}
+
+/*
+ * Does the receiver's file end at @offset or before?  So it is while a new file
+ * is filled in ascending order; of overlapping extents one may come too late.
+ */
+static bool appends(const struct send_ctx *sctx, u64 offset)
+{
+	return sctx->cur_inode_new && offset >= sctx->cur_inode_next_write_offset;
+}
+
+/* In place of damaged data that is known as such already. */
+static int leave_out_inline(struct send_ctx *sctx, const struct btrfs_path *path, u64 offset,
+			    u32 len)
+{
+	const struct extent_buffer *leaf = path->nodes[0];
+	u8 compression = btrfs_file_extent_compression(leaf, extent_at(path));
+	const struct send_bad_range range = {
+		.ino = sctx->cur_ino, .file_offset = offset, .len = len, .logical = leaf->start,
+		.why = send_damaged_data_text(compression), .packed = true,
+	};
+	int ret;
+
+	ret = appends(sctx, offset) ? send_cmd_truncate(sctx, offset + len) :
+				      write_zeroes(sctx, offset, len);
+	return ret ? ret : send_note_left_out(sctx->out, &range);
 }
 
 /* Data of an inline extent from @offset (bytes into the file) on; zeroes behind its end. */
@@ -88,6 +117,8 @@ static int write_inline(struct send_ctx *sctx, const struct btrfs_path *path, u6
 		ret = btrfs_decompress(sctx->decompressor, btrfs_file_extent_compression(leaf, fi),
 				       from, have, ram, ram_bytes, sctx->fs_info->sectorsize,
 				       true);
+		if (ret && sctx->skip_damaged)
+			return leave_out_inline(sctx, path, offset, len);
 		if (ret)
 			return bad_extent(sctx, offset, "damaged compressed data");
 		from = ram;
@@ -122,7 +153,9 @@ static int extent_source(struct send_ctx *sctx, const struct btrfs_path *path, u
 		.compression = btrfs_file_extent_compression(leaf, fi),
 		.nodatasum = (sctx->cur_inode_flags & BTRFS_INODE_NODATASUM) != 0,
 		.offset = offset - key.offset + btrfs_file_extent_offset(leaf, fi),
+		.ino = sctx->cur_ino,
 		.file_offset = offset,
+		.appends = appends(sctx, offset),
 	};
 	limit = source->disk_num_bytes;
 	if (source->compression != BTRFS_COMPRESS_NONE) {
@@ -155,7 +188,7 @@ static int write_extent(struct send_ctx *sctx, const struct btrfs_path *path, u6
 }
 
 /* Data that is not on disk: holes and preallocated extents read as zeroes. */
-static int write_hole_data(struct send_ctx *sctx, u64 offset, u64 len)
+int send_write_zeroes(struct send_ctx *sctx, u64 offset, u64 len)
 {
 	int ret = 0;
 
@@ -250,6 +283,7 @@ static int write_encoded(struct send_ctx *sctx, const struct btrfs_path *path, u
 		return ret;
 	source.encoded = true;
 	source.offset = 0;
+	source.encoded_file_len = (u32)len;
 	return send_put_extent_data(sctx->out, &source, (u32)source.disk_num_bytes);
 }
 
@@ -285,7 +319,7 @@ static int send_extent_data(struct send_ctx *sctx, const struct btrfs_path *path
 		return ret;
 	}
 	if (type == BTRFS_FILE_EXTENT_PREALLOC || btrfs_file_extent_disk_bytenr(leaf, fi) == 0)
-		return write_hole_data(sctx, offset, len);
+		return send_write_zeroes(sctx, offset, len);
 	return write_extent(sctx, path, offset, len);
 }
 
@@ -316,6 +350,20 @@ static void clone_advance(struct clone_work *work, u64 len)
 	work->data_offset += len;
 }
 
+static int put_clone(struct clone_work *work, u64 len)
+{
+	struct send_ctx *sctx = work->sctx;
+	const struct send_clone_note note = {
+		.ino = sctx->cur_ino, .file_offset = work->offset, .len = len,
+		.src_ino = work->source->ino, .src_offset = work->source->offset,
+	};
+	int ret = send_cmd_clone(sctx, work->offset, len, work->source);
+
+	if (ret || work->source->root != sctx->send_root)
+		return ret;
+	return send_note_clone(sctx->out, &note);
+}
+
 static int clone_piece(struct clone_work *work, u64 clone_len)
 {
 	u64 src_end = work->source->offset + clone_len;
@@ -324,11 +372,11 @@ static int clone_piece(struct clone_work *work, u64 clone_len)
 
 	if (src_end != work->src_i_size || IS_ALIGNED(src_end, CLONE_ALIGNMENT) ||
 	    work->offset + clone_len >= work->sctx->cur_inode_size)
-		return send_cmd_clone(work->sctx, work->offset, clone_len, work->source);
+		return put_clone(work, clone_len);
 	/* An unaligned end of the source would come to lie inside our file. */
 	aligned = round_down(clone_len, CLONE_ALIGNMENT);
 	if (aligned) {
-		ret = send_cmd_clone(work->sctx, work->offset, aligned, work->source);
+		ret = put_clone(work, aligned);
 		if (ret)
 			return ret;
 	}
@@ -651,134 +699,4 @@ int send_process_all_extents(struct send_ctx *sctx)
 	}
 	btrfs_release_path(&path);
 	return min(ret, 0);
-}
-
-/* ---- holes ---- */
-
-bool send_need_hole(const struct send_ctx *sctx)
-{
-	return sctx->parent_root && !sctx->cur_inode_new && !sctx->cur_inode_new_gen &&
-	       !sctx->cur_inode_deleted && S_ISREG(sctx->cur_inode_mode);
-}
-
-/* Everything from the last extent to @end is a hole now, and was not in the parent. */
-static int send_hole(struct send_ctx *sctx, u64 end)
-{
-	u64 offset = sctx->cur_inode_last_extent;
-	int ret;
-
-	/* Protocol 1 knows no holes: they are written as zeroes. */
-	if (sctx->proto >= 2)
-		return send_cmd_fallocate(sctx, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-					  end - offset);
-	if (offset >= sctx->cur_inode_size)
-		return 0;
-	end = min(end, sctx->cur_inode_size);
-	if (sctx->flags & BTRFS_SEND_FLAG_NO_FILE_DATA)
-		return send_cmd_update_extent(sctx, offset, end - offset);
-	ret = write_hole_data(sctx, offset, end - offset);
-	sctx->cur_inode_next_write_offset = end;
-	return ret;
-}
-
-/* Set cur_inode_last_extent to the end of the last extent that starts at or before @offset. */
-static int get_last_extent(struct send_ctx *sctx, u64 offset)
-{
-	struct btrfs_key key = { sctx->cur_ino, BTRFS_EXTENT_DATA_KEY, offset };
-	struct btrfs_path path = { 0 };
-	int ret = btrfs_search_slot_for_read(sctx->send_root, &key, &path, true);
-
-	sctx->cur_inode_last_extent = 0;
-	if (ret == 0) {
-		btrfs_item_key_to_cpu(path.nodes[0], &key, path.slots[0]);
-		if (key.objectid == sctx->cur_ino && key.type == BTRFS_EXTENT_DATA_KEY)
-			sctx->cur_inode_last_extent = btrfs_file_extent_end(path.nodes[0],
-									    path.slots[0]);
-	}
-	btrfs_release_path(&path);
-	return min(ret, 0);
-}
-
-/* 1: the parent has nothing but holes in [start, end) of the inode in hand. */
-static int range_is_hole_in_parent(struct send_ctx *sctx, u64 start, u64 end)
-{
-	struct btrfs_key key = { sctx->cur_ino, BTRFS_EXTENT_DATA_KEY, start };
-	struct btrfs_root *root = sctx->parent_root;
-	struct btrfs_path path = { 0 };
-	int is_hole = 1, ret;
-
-	ret = btrfs_search_slot_for_read(root, &key, &path, true);
-	if (ret > 0)	/* nothing before it; begin with what follows */
-		ret = btrfs_search_slot_for_read(root, &key, &path, false);
-	for (; ret == 0 && start < end; ret = btrfs_next_item(root, &path)) {
-		const struct btrfs_file_extent_item *fi;
-		u64 extent_end;
-
-		btrfs_item_key_to_cpu(path.nodes[0], &key, path.slots[0]);
-		if (key.objectid < sctx->cur_ino || key.type < BTRFS_EXTENT_DATA_KEY)
-			continue;
-		if (key.objectid > sctx->cur_ino || key.type > BTRFS_EXTENT_DATA_KEY ||
-		    key.offset >= end)
-			break;
-		extent_end = btrfs_file_extent_end(path.nodes[0], path.slots[0]);
-		if (extent_end <= start)
-			continue;
-		fi = extent_at(&path);
-		if (btrfs_file_extent_type(path.nodes[0], fi) == BTRFS_FILE_EXTENT_INLINE ||
-		    btrfs_file_extent_disk_bytenr(path.nodes[0], fi) != 0) {
-			is_hole = 0;
-			break;
-		}
-		start = extent_end;
-	}
-	btrfs_release_path(&path);
-	return ret < 0 ? ret : is_hole;
-}
-
-/* Send the gap between the last extent and @end, if the parent had data there. */
-static int hole_up_to(struct send_ctx *sctx, u64 end)
-{
-	int ret;
-
-	if (sctx->cur_inode_last_extent >= end)
-		return 0;
-	ret = range_is_hole_in_parent(sctx, sctx->cur_inode_last_extent, end);
-	if (ret)
-		return min(ret, 0);
-	return send_hole(sctx, end);
-}
-
-int send_maybe_hole(struct send_ctx *sctx, const struct btrfs_path *path,
-		    const struct btrfs_key *key)
-{
-	int ret;
-
-	if (sctx->cur_ino != key->objectid || !send_need_hole(sctx))
-		return 0;
-	/*
-	 * At the beginning of a leaf, leaves that both trees share may have been
-	 * skipped, and extents of the file with them.
-	 */
-	if (sctx->cur_inode_last_extent == (u64)-1 ||
-	    (path->slots[0] == 0 && sctx->cur_inode_last_extent < key->offset)) {
-		ret = get_last_extent(sctx, key->offset - 1);
-		if (ret)
-			return ret;
-	}
-	ret = hole_up_to(sctx, key->offset);
-	sctx->cur_inode_last_extent = btrfs_file_extent_end(path->nodes[0], path->slots[0]);
-	return ret;
-}
-
-int send_final_hole(struct send_ctx *sctx)
-{
-	int ret;
-
-	if (sctx->cur_inode_last_extent == (u64)-1 ||
-	    sctx->cur_inode_last_extent < sctx->cur_inode_size) {
-		ret = get_last_extent(sctx, (u64)-1);
-		if (ret)
-			return ret;
-	}
-	return hole_up_to(sctx, sctx->cur_inode_size);
 }

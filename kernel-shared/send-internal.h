@@ -7,11 +7,14 @@
  *	send-names.c	what an inode is called at the receiver right now
  *	send-refs.c	links, renames and removals of one inode
  *	send-moves.c	directories whose rename has to wait for another
- *	send-extents.c	file data: write, clone or hole
+ *	send-extents.c	file data: write or clone
+ *	send-holes.c	where there was data and is a hole now
  *	send-clone.c	finding a source to clone from
  *	send-xattr.c	extended attributes
  *	send-cmds.c	the commands themselves
+ *	send-subvol.c	name and UUID of a subvolume in the stream
  *	send-output.c, send-data.c	the stream's way out
+ *	send-damage.c	data that no copy has is left out of it
  *
  * The receiver replays the stream in order, so each command must use names as
  * they are at that point.  "The parent" is the tree that the receiver has
@@ -76,11 +79,14 @@ struct send_ctx {
 	struct btrfs_fs_info *fs_info;
 	struct btrfs_root *send_root;
 	struct btrfs_root *parent_root;
+	const char *subvol_name;		/* NULL: its own */
 	struct clone_root *clone_roots;		/* sorted by root id; the send root is one */
 	u32 nr_clone_roots;
 	u32 flags;
 	u32 proto;
 	struct send_output *out;
+	struct send_damage *damage;		/* NULL: nothing is left out, or nothing is written */
+	bool skip_damaged;
 
 	/* Where the walk is. */
 	struct btrfs_path *left_path;		/* in the sent tree */
@@ -242,11 +248,13 @@ int send_wait_for_parent_move(struct send_ctx *sctx, const struct recorded_ref *
 int send_apply_children_dir_moves(struct send_ctx *sctx);
 void send_free_dir_moves(struct send_ctx *sctx);
 
-/* ---- send-extents.c, send-clone.c ---- */
+/* ---- send-extents.c, send-holes.c, send-clone.c ---- */
 
 int send_process_extent(struct send_ctx *sctx, struct btrfs_path *path,
 			const struct btrfs_key *key);
 int send_process_all_extents(struct send_ctx *sctx);
+/* Write commands full of zeros, for data that is not on disk. */
+int send_write_zeroes(struct send_ctx *sctx, u64 offset, u64 len);
 int send_maybe_hole(struct send_ctx *sctx, const struct btrfs_path *path,
 		    const struct btrfs_key *key);
 /* The hole between the last extent and the end of the file. */

@@ -9,6 +9,7 @@
 
 #include "common/hash.h"
 #include "common/message.h"
+#include "common/progress.h"
 #include "common/thread-pool.h"
 #include "kernel-shared/send-batch.h"
 #include "kernel-shared/send-output.h"
@@ -24,8 +25,12 @@ struct send_output {
 	struct btrfs_fs_info *fs_info;
 	u32 proto;
 	u32 max_cmd_size;
-	send_write_fn write;
+	send_write_fn write;		/* NULL: count */
 	void *write_ctx;
+	u64 count;			/* of what is not in @cur any more */
+	u64 max_count;
+	struct progress *progress;	/* or NULL */
+	struct send_damage *damage;	/* NULL: damage ends the send */
 
 	/* The layout thread's own. */
 	struct send_batch *cur;
@@ -53,7 +58,7 @@ static void set_error(struct send_output *out, int error)
 }
 
 int send_output_create(struct btrfs_fs_info *fs_info, u32 proto, send_write_fn write,
-		       void *write_ctx, struct send_output **ret)
+		       void *write_ctx, u64 max_count, struct send_output **ret)
 {
 	struct send_output *out = calloc(1, sizeof(*out));
 
@@ -64,6 +69,7 @@ int send_output_create(struct btrfs_fs_info *fs_info, u32 proto, send_write_fn w
 	out->max_cmd_size = proto >= 2 ? BTRFS_SEND_BUF_SIZE_V2 : BTRFS_SEND_BUF_SIZE_V1;
 	out->write = write;
 	out->write_ctx = write_ctx;
+	out->max_count = max_count;
 	out->max_batches = 2 * thread_pool_size(fs_info->workers) + 3;
 	/* Whatever the machine, the batches together stay below 64 MiB. */
 	out->max_batches = min(out->max_batches, 32U);
@@ -76,12 +82,19 @@ int send_output_create(struct btrfs_fs_info *fs_info, u32 proto, send_write_fn w
 	return 0;
 }
 
+void send_output_set_progress(struct send_output *out, struct progress *progress)
+{
+	out->progress = progress;
+}
+
 static void free_batch(struct send_batch *batch)
 {
 	if (!batch)
 		return;
 	vec_free(&batch->tasks);
 	vec_free(&batch->gaps);
+	vec_free(&batch->bad);
+	vec_free(&batch->clones);
 	free(batch->buf);
 	free(batch);
 }
@@ -94,6 +107,8 @@ static struct send_batch *alloc_batch(void)
 		return NULL;
 	vec_init(&batch->tasks, sizeof(struct send_task));
 	vec_init(&batch->gaps, sizeof(struct send_gap));
+	vec_init(&batch->bad, sizeof(struct send_bad_range));
+	vec_init(&batch->clones, sizeof(struct send_clone_note));
 	batch->buf = aligned_alloc(BATCH_ALLOC, BATCH_ALLOC);
 	if (!batch->buf) {
 		free_batch(batch);
@@ -121,9 +136,18 @@ static int get_batch(struct send_output *out)
 		out->cur = alloc_batch();
 		if (!out->cur)
 			return -ENOMEM;
+		out->cur->skip_damaged = out->damage != NULL;
 		out->nr_batches++;
 	}
 	return ret;
+}
+
+/* Called by whoever has set @writing. */
+static int write_batch(struct send_output *out, const struct send_batch *batch)
+{
+	if (unlikely(batch->bad.nr || batch->clones.nr))
+		return send_damage_write_batch(out->damage, batch, out->write, out->write_ctx);
+	return out->write(out->write_ctx, batch->buf, batch->len);
 }
 
 /*
@@ -146,7 +170,9 @@ static void write_ready(struct send_output *out)
 		if (!out->error) {
 			out->writing = true;
 			pthread_mutex_unlock(&out->lock);
-			ret = out->write(out->write_ctx, batch->buf, batch->len);
+			ret = write_batch(out, batch);
+			if (!ret)
+				progress_add(out->progress, batch->len);
 			pthread_mutex_lock(&out->lock);
 			out->writing = false;
 		}
@@ -159,6 +185,8 @@ static void write_ready(struct send_output *out)
 		batch->len = 0;
 		vec_clear(&batch->tasks);
 		vec_clear(&batch->gaps);
+		vec_clear(&batch->bad);
+		vec_clear(&batch->clones);
 		list_add(&batch->list, &out->free);
 		out->nr_queued--;
 		pthread_cond_broadcast(&out->changed);
@@ -226,10 +254,25 @@ static int submit_batch(struct send_output *out)
 	return ret;
 }
 
+/* Where bytes are only counted, the one batch is laid out again and again. */
+static int count_batch(struct send_output *out)
+{
+	if (out->cur->len > out->max_count - out->count)
+		return -EFBIG;
+	if (out->cur->len >= BATCH_FULL) {
+		out->count += out->cur->len;
+		progress_add(out->progress, out->cur->len);
+		out->cur->len = 0;
+	}
+	return 0;
+}
+
 static int need_batch(struct send_output *out)
 {
 	int ret;
 
+	if (!out->write && out->cur)
+		return count_batch(out);
 	if (out->cur && out->cur->len >= BATCH_FULL) {
 		ret = submit_batch(out);
 		if (ret)
@@ -316,6 +359,8 @@ int send_cmd_end(struct send_output *out)
 {
 	u8 *cmd = out->cur->buf + out->cmd_pos;
 
+	if (!out->write)
+		return 0;
 	set_cmd_len(out);
 	put_unaligned_le32(crc32c(0, cmd, out->cur->len - out->cmd_pos),
 			   cmd + offsetof(struct btrfs_cmd_header, crc));
@@ -369,12 +414,21 @@ int send_put_extent_data(struct send_output *out, const struct send_extent_sourc
 
 	if (ret)
 		return ret;
+	if (!out->write) {
+		batch->len += len;
+		return 0;
+	}
 	gap = vec_push(&batch->gaps);
 	if (!gap)
 		return -ENOMEM;
 	gap->cmd_pos = out->cmd_pos;
 	gap->data_pos = batch->len;
 	gap->len = len;
+	gap->file_len = source->encoded ? source->encoded_file_len : len;
+	gap->ino = source->ino;
+	gap->file_offset = source->file_offset;
+	gap->encoded = source->encoded;
+	gap->appends = source->appends;
 	task = vec_last(&batch->tasks);
 	if (!task || !continues(task, source)) {
 		task = vec_push(&batch->tasks);
@@ -390,10 +444,64 @@ int send_put_extent_data(struct send_output *out, const struct send_extent_sourc
 	return 0;
 }
 
+void send_output_skip_damaged(struct send_output *out, struct send_damage *damage)
+{
+	out->damage = damage;
+}
+
+int send_note_left_out(struct send_output *out, const struct send_bad_range *range)
+{
+	struct send_bad_range *note;
+
+	if (!out->damage)
+		return 0;
+	note = vec_push(&out->cur->bad);
+	if (!note)
+		return -ENOMEM;
+	*note = *range;
+	note->cmd_pos = out->cmd_pos;
+	note->gap = SEND_NO_GAP;
+	return 0;
+}
+
+int send_note_clone(struct send_output *out, const struct send_clone_note *clone)
+{
+	struct send_clone_note *note;
+
+	if (!out->damage)
+		return 0;
+	note = vec_push(&out->cur->clones);
+	if (!note)
+		return -ENOMEM;
+	*note = *clone;
+	note->cmd_pos = out->cmd_pos;
+	return 0;
+}
+
+static int finish_count(struct send_output *out)
+{
+	int ret = out->cur ? count_batch(out) : 0;
+
+	if (ret || !out->cur)
+		return ret;
+	out->count += out->cur->len;
+	progress_add(out->progress, out->cur->len);
+	out->cur->len = 0;
+	return 0;
+}
+
+u64 send_output_count(const struct send_output *out)
+{
+	return out->count;
+}
+
 int send_output_finish(struct send_output *out)
 {
-	int ret = submit_batch(out);
+	int ret;
 
+	if (!out->write)
+		return finish_count(out);
+	ret = submit_batch(out);
 	pthread_mutex_lock(&out->lock);
 	while (out->nr_queued)
 		pthread_cond_wait(&out->changed, &out->lock);

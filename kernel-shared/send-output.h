@@ -18,14 +18,24 @@
 #include "kernel-shared/fs.h"
 #include "kernel-shared/send-stream.h"
 
+struct progress;
 struct send_output;
 
 typedef int (*send_write_fn)(void *ctx, const void *buf, size_t len);
 
+/*
+ * Without @write the bytes are only counted: then no data is read, and nothing
+ * is left to the workers.  From more than @max_count bytes on (else not looked
+ * at) every call returns -EFBIG.
+ */
 int send_output_create(struct btrfs_fs_info *fs_info, u32 proto, send_write_fn write,
-		       void *write_ctx, struct send_output **ret);
+		       void *write_ctx, u64 max_count, struct send_output **ret);
+/* Tell @progress, unless it is NULL, of all that is written or counted. */
+void send_output_set_progress(struct send_output *out, struct progress *progress);
 /* Write what is left and wait for it.  0 or the first error. */
 int send_output_finish(struct send_output *out);
+/* What was counted, after send_output_finish(). */
+u64 send_output_count(const struct send_output *out);
 /* Waits for work under way; NULL is fine. */
 void send_output_destroy(struct send_output *out);
 
@@ -57,7 +67,12 @@ struct send_extent_source {
 	bool encoded;		/* wanted as it stands on disk, compressed */
 	bool nodatasum;
 	u64 offset;		/* into the (decompressed) extent, where the data starts */
-	u64 file_offset;	/* of the same byte, for messages */
+
+	/* What it is for, in case that it cannot be read. */
+	u64 ino;
+	u64 file_offset;	/* of the byte at @offset or, if encoded, of what it stands for */
+	u32 encoded_file_len;	/* bytes of the file that an encoded write stands for */
+	bool appends;		/* the receiver's file ends at @file_offset or before */
 };
 
 /*
@@ -67,5 +82,20 @@ struct send_extent_source {
  */
 int send_put_extent_data(struct send_output *out, const struct send_extent_source *source,
 			 u32 len);
+
+/*
+ * Leave data out that has no good copy, instead of failing; see send-damage.h.
+ * Before the first command; @damage must live as long as @out.
+ */
+struct send_damage;
+struct send_bad_range;
+struct send_clone_note;
+void send_output_skip_damaged(struct send_output *out, struct send_damage *damage);
+/*
+ * Notes about the command that was ended last: what it does without (ino to
+ * packed are taken), and what it clones from the sent subvolume itself.
+ */
+int send_note_left_out(struct send_output *out, const struct send_bad_range *range);
+int send_note_clone(struct send_output *out, const struct send_clone_note *clone);
 
 #endif

@@ -12,6 +12,7 @@
 #include "kernel-shared/compression.h"
 #include "kernel-shared/disk-io.h"
 #include "kernel-shared/locking.h"
+#include "kernel-shared/send-damage.h"
 #include "kernel-shared/send-internal.h"
 
 #define SEND_MAX_NAME_CACHE_SIZE	256
@@ -648,14 +649,28 @@ static int init_clone_roots(struct send_ctx *sctx, const struct btrfs_send_args 
 	return 0;
 }
 
+static int init_damage(struct send_ctx *sctx, const struct btrfs_send_args *args)
+{
+	sctx->skip_damaged = args->skip_damaged;
+	if (!args->skip_damaged || !args->write)
+		return 0;
+	*args->left_out = (struct btrfs_send_left_out){ 0 };
+	sctx->damage = send_damage_create(args->root, args->proto, args->left_out);
+	if (!sctx->damage)
+		return -ENOMEM;
+	send_output_skip_damaged(sctx->out, sctx->damage);
+	return 0;
+}
+
 static int init_ctx(struct send_ctx *sctx, struct btrfs_fs_info *fs_info,
-		    const struct btrfs_send_args *args)
+		    const struct btrfs_send_args *args, u64 max_bytes)
 {
 	int ret;
 
 	sctx->fs_info = fs_info;
 	sctx->send_root = args->root;
 	sctx->parent_root = args->parent;
+	sctx->subvol_name = args->name;
 	sctx->flags = args->flags;
 	sctx->proto = args->proto;
 	sctx->root_dir_has_orphan_names = -1;
@@ -673,13 +688,19 @@ static int init_ctx(struct send_ctx *sctx, struct btrfs_fs_info *fs_info,
 	sctx->decompressor = btrfs_decompressor_create();
 	if (!sctx->decompressor)
 		return -ENOMEM;
-	return send_output_create(fs_info, args->proto, args->write, args->write_ctx, &sctx->out);
+	ret = send_output_create(fs_info, args->proto, args->write, args->write_ctx, max_bytes,
+				 &sctx->out);
+	if (ret)
+		return ret;
+	send_output_set_progress(sctx->out, args->progress);
+	return init_damage(sctx, args);
 }
 
 static void free_ctx(struct send_ctx *sctx)
 {
 	/* First of all the workers: they may still be reading. */
 	send_output_destroy(sctx->out);
+	send_damage_free(sctx->damage);
 	send_free_recorded_refs(&sctx->new_refs);
 	send_free_recorded_refs(&sctx->deleted_refs);
 	send_free_dir_moves(sctx);
@@ -708,7 +729,9 @@ static void report_limit(struct send_ctx *sctx, int err)
 		      sctx->cur_ino, btrfs_root_id(sctx->send_root));
 }
 
-int btrfs_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args)
+/* Send or, where @args have nowhere to write to, count up to @max_bytes. */
+static int run_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args,
+		    u64 max_bytes, u64 *bytes)
 {
 	struct send_ctx *sctx;
 	int ret = btrfs_send_begin(fs_info, 0);
@@ -720,12 +743,34 @@ int btrfs_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args
 		btrfs_send_end(fs_info);
 		return -ENOMEM;
 	}
-	ret = init_ctx(sctx, fs_info, args);
+	ret = init_ctx(sctx, fs_info, args, max_bytes);
 	if (!ret)
 		ret = send_subvol(sctx);
 	if (ret)
 		report_limit(sctx, ret);
+	else if (bytes)
+		*bytes = send_output_count(sctx->out);
 	free_ctx(sctx);
 	btrfs_send_end(fs_info);
 	return ret;
+}
+
+int btrfs_send(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args)
+{
+	return run_send(fs_info, args, 0, NULL);
+}
+
+int btrfs_send_estimate_up_to(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args,
+			      u64 max_bytes, u64 *bytes)
+{
+	struct btrfs_send_args counting = *args;
+
+	counting.write = NULL;
+	return run_send(fs_info, &counting, max_bytes, bytes);
+}
+
+int btrfs_send_estimate(struct btrfs_fs_info *fs_info, const struct btrfs_send_args *args,
+			u64 *bytes)
+{
+	return btrfs_send_estimate_up_to(fs_info, args, (u64)-1, bytes);
 }

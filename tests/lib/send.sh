@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Differential test of send: the stream of the kernel on the mounted file system
-# against ours on the same images unmounted, byte for byte.
+# against ours on the same images unmounted, byte for byte; and what --estimate
+# says about it.
 #
 # A scenario is a name that says what would be broken, and what to put into the
 # subvolume.  It runs when the next one starts, or at done_testing:
@@ -112,7 +113,7 @@ compare_streams() {
 		status=$?
 		[ "$status" -eq 0 ] || { echo "damage failed"; return 1; }
 	fi
-	our_send && same_streams
+	our_send && same_streams && our_estimate
 }
 
 make_file_system() {
@@ -240,6 +241,18 @@ same_streams() {
 	[ -s "$WORK/theirs" ] && cmp "$WORK/theirs" "$WORK/ours" && return
 	echo "sizes: kernel $(stat -c %s "$WORK/theirs"), ours $(stat -c %s "$WORK/ours")"
 	show_commands || show_bytes
+	return 1
+}
+
+# What --estimate says, from metadata alone, is what was sent.
+our_estimate() {
+	local said
+
+	run_ours send --estimate "${ARGS[@]}"
+	judge_run $? || { cat "$ERR"; return 1; }
+	said=$(sed -n 's/^total: .* (\([0-9]*\) bytes)$/\1/p' "$OUT")
+	[ "$said" = "$(stat -c %s "$WORK/ours")" ] && return
+	echo "estimated: ${said:-nothing}, sent: $(stat -c %s "$WORK/ours")"
 	return 1
 }
 
