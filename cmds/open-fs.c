@@ -237,8 +237,8 @@ static int collect_block_devices(const char *path, struct vec *devs)
 	return 0;
 }
 
-/* -EBUSY, said, when @path is mounted. */
-static int refuse_mounted(const char *path)
+/* -EBUSY, said with @hint behind it, when @path is mounted. */
+static int refuse_mounted_with(const char *path, const char *hint)
 {
 	struct vec devs = VEC_INIT(dev_t);
 	char *where = NULL;
@@ -254,11 +254,21 @@ static int refuse_mounted(const char *path)
 			break;
 	}
 	if (used)
-		error("cannot open %s: it is mounted%s%s (--force reads it nevertheless)", path,
-		      where ? " at " : "", where ? where : "");
+		error("cannot open %s: it is mounted%s%s%s", path, where ? " at " : "",
+		      where ? where : "", hint);
 	free(where);
 	vec_free(&devs);
 	return ret ? ret : used ? -EBUSY : 0;
+}
+
+static int refuse_mounted(const char *path)
+{
+	return refuse_mounted_with(path, " (--force reads it nevertheless)");
+}
+
+int open_fs_refuse_mounted(const char *path)
+{
+	return refuse_mounted_with(path, "");
 }
 
 /* Whether writing to @path would write to @device, under whatever name. */
@@ -288,7 +298,7 @@ bool open_fs_is_own_device(const struct btrfs_fs_info *fs_info, const char *path
 	const struct btrfs_fs_devices *devs = fs_info->fs_devices;
 
 	for (unsigned int i = 0; i < devs->nr_devices; i++)
-		if (devs->devices[i].bdev && is_same_storage(path, devs->devices[i].bdev->path))
+		if (devs->devices[i]->bdev && is_same_storage(path, devs->devices[i]->bdev->path))
 			return true;
 	return false;
 }
@@ -311,8 +321,8 @@ static int refuse_found(const struct btrfs_fs_info *fs_info)
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < devs->nr_devices; i++) {
-		if (devs->devices[i].bdev)
-			ret = refuse_mounted(devs->devices[i].bdev->path);
+		if (devs->devices[i]->bdev)
+			ret = refuse_mounted(devs->devices[i]->bdev->path);
 	}
 	return ret;
 }

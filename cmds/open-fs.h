@@ -46,6 +46,12 @@ void open_fs_options_free(struct open_fs_options *opts);
 int open_fs_readonly(const char *path, const struct open_fs_options *opts,
 		     const struct btrfs_open_args *more, struct btrfs_fs_info **ret);
 
+/*
+ * For what writes to @path, or opens it in a way of its own: -EBUSY, said, when it is
+ * mounted, also through a loop device; 0 when not, or when it cannot be seen.
+ */
+int open_fs_refuse_mounted(const char *path);
+
 /* Whether an output to @path would overwrite a device or image of the open file system. */
 bool open_fs_is_own_device(const struct btrfs_fs_info *fs_info, const char *path);
 

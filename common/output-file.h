@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A file that a command writes (send -f, dump --output): it appears under its
- * name whole, or not at all.  Until the commit it grows under a temporary name,
- * .NAME.XXXXXX, in the same directory; an older file of that name is replaced
- * in one step.  SIGINT, SIGTERM and SIGHUP remove the temporary and then end the
- * process, unless they were ignored or handled before the first open.
+ * name whole, or not at all.  Until the commit it grows under a temporary name (see
+ * temp-file.h, also for what signals do); an older file of that name is replaced
+ * in one step.
  *
  * stdout, pipes, sockets and devices cannot appear in one step and are written
  * as they are.  SIGPIPE is ignored from the first open on: a reader that has
@@ -42,11 +41,5 @@ int output_file_fd(const struct output_file *of);
 
 /* Bytes written so far. */
 u64 output_file_written(const struct output_file *of);
-
-/*
- * Remove all temporaries.  Async-signal-safe: for a signal handler that
- * stands where ours would and is about to end the process.
- */
-void output_file_unlink_all(void);
 
 #endif
