@@ -3,8 +3,9 @@
  * Lock files; see the header.
  *
  * Byte 0 of the file is the lock.  Slot i is the line of SLOT_BYTES bytes at
- * SLOT_START + i * SLOT_BYTES, and the lock on its first byte says that it is in
- * use.  Readers of slots take no locks, they only ask for them.
+ * SLOT_START + i * SLOT_BYTES.  The lock on its first byte says that it is taken,
+ * the one on its second that the line is there: before, it may be that of a former
+ * holder.  Readers of slots take no locks, they only ask for them.
  */
 #include "common/lockfile.h"
 
@@ -23,9 +24,37 @@
 
 #define DEFAULT_DIR	"/run/lock/btrfs"
 
+#define NS_PER_SECOND	1000000000LL
+#define PAUSE_NS	(50 * 1000 * 1000LL)
+
 struct lockfile {
 	int fd;
 };
+
+/* ---- waiting ---- */
+
+void lock_wait_begin(struct lock_wait *wait, int wait_seconds)
+{
+	clock_gettime(CLOCK_MONOTONIC, &wait->start);
+	wait->seconds = wait_seconds;
+}
+
+int lock_wait_pause(const struct lock_wait *wait)
+{
+	struct timespec now, pause = { .tv_nsec = PAUSE_NS };
+	long long left;
+
+	if (wait->seconds >= 0) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = (wait->start.tv_sec + wait->seconds - now.tv_sec) * NS_PER_SECOND +
+		       wait->start.tv_nsec - now.tv_nsec;
+		if (left <= 0)
+			return -EAGAIN;
+		if (left < PAUSE_NS)
+			pause.tv_nsec = (long)left;
+	}
+	return nanosleep(&pause, NULL) ? -EINTR : 0;
+}
 
 /* ---- where ---- */
 
@@ -47,7 +76,7 @@ int lockfile_path(const char *name, char *path, size_t size)
 	if (runtime)
 		snprintf(runtime_dir, sizeof(runtime_dir), "%s/btrfs", runtime);
 	if (dir && *dir)
-		usable_dir(dir, 0777);
+		usable_dir(dir, 01777);
 	else if (usable_dir(DEFAULT_DIR, 01777))
 		dir = DEFAULT_DIR;
 	else if (*runtime_dir && usable_dir(runtime_dir, 0700))
@@ -69,6 +98,11 @@ static int lock_byte(int fd, off_t at, short type)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
+static off_t slot_start(int i)
+{
+	return SLOT_START + (off_t)i * SLOT_BYTES;
+}
+
 /* The type of the lock that others have on the byte; F_UNLCK for none. */
 static short lock_of_others(int fd, off_t at)
 {
@@ -87,59 +121,51 @@ static void write_slot(int fd, bool exclusive, const char *what)
 	memset(line + len, ' ', (size_t)(SLOT_BYTES - len));
 	line[SLOT_BYTES - 1] = '\n';
 	for (int i = 0; i < LOCKFILE_MAX_HOLDERS; i++) {
-		off_t at = SLOT_START + (off_t)i * SLOT_BYTES;
+		off_t at = slot_start(i);
 
 		if (lock_byte(fd, at, F_WRLCK))
 			continue;
 		if (pwrite(fd, line, SLOT_BYTES, at) != SLOT_BYTES)
 			lock_byte(fd, at, F_UNLCK);
+		else
+			lock_byte(fd, at + 1, F_WRLCK);
 		return;
 	}
 }
 
+/*
+ * Only when it is not there is it made: in a directory with the sticky bit the
+ * kernel lets not even root open another's file with O_CREAT.
+ */
+static int open_or_create(const char *path)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	fd = open(path, flags | O_CREAT | O_EXCL, 0666);
+	if (fd >= 0)
+		fchmod(fd, 0666);	/* past the umask */
+	else if (errno == EEXIST)	/* somebody was faster */
+		fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_lockfile(const char *path, bool exclusive)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	int err = errno;
+	int fd = open_or_create(path);
 
-	/*
-	 * Only when it is not there is it made: in a directory with the sticky bit
-	 * the kernel lets not even root open another's file with O_CREAT.
-	 */
-	if (fd < 0 && err == ENOENT) {
-		mode_t mask = umask(0);
-
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-		err = errno;
-		umask(mask);
-	}
 	/* A reader need not be allowed to write about itself. */
-	if (fd < 0 && (err == EACCES || err == EROFS) && !exclusive) {
+	if ((fd == -EACCES || fd == -EROFS) && !exclusive) {
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		err = errno;
+		if (fd < 0)
+			fd = -errno;
 	}
-	return fd < 0 ? -err : fd;
+	return fd;
 }
 
-/* Ask again every so often: a lock cannot be waited for with a time limit. */
-static int lock_with_wait(int fd, bool exclusive, int wait_seconds)
-{
-	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	struct timespec now, start;
-	int ret;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while ((ret = lock_byte(fd, 0, exclusive ? F_WRLCK : F_RDLCK)) == -EAGAIN) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (wait_seconds >= 0 && now.tv_sec - start.tv_sec >= wait_seconds)
-			break;
-		if (nanosleep(&pause, NULL))
-			return -EINTR;
-	}
-	return ret;
-}
-
-int lockfile_acquire(const char *path, bool exclusive, const char *what, int wait_seconds,
+int lockfile_acquire(const char *path, bool exclusive, const char *what,
 		     struct lockfile **ret_lock)
 {
 	struct lockfile *lock = malloc(sizeof(*lock));
@@ -153,7 +179,7 @@ int lockfile_acquire(const char *path, bool exclusive, const char *what, int wai
 		free(lock);
 		return ret;
 	}
-	ret = lock_with_wait(lock->fd, exclusive, wait_seconds);
+	ret = lock_byte(lock->fd, 0, exclusive ? F_WRLCK : F_RDLCK);
 	if (ret) {
 		lockfile_release(lock);
 		return ret;
@@ -201,10 +227,10 @@ int lockfile_holders(const char *path, struct lockfile_holder *holders, int max)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	for (int i = 0; i < LOCKFILE_MAX_HOLDERS && nr < max; i++) {
-		off_t at = SLOT_START + (off_t)i * SLOT_BYTES;
+		off_t at = slot_start(i);
 		char line[SLOT_BYTES + 1] = "";
 
-		if (lock_of_others(fd, at) == F_UNLCK)
+		if (lock_of_others(fd, at + 1) == F_UNLCK)
 			continue;
 		if (pread(fd, line, SLOT_BYTES, at) == SLOT_BYTES && parse_slot(line, &holders[nr]))
 			nr++;

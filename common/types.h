@@ -26,6 +26,9 @@ typedef u64 __attribute__((may_alias)) __le64;
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
+#define U64_MAX			(~0ULL)
+#define S64_MAX			((s64)(U64_MAX >> 1))
+
 #define min(a, b)		({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
 				   a_ < b_ ? a_ : b_; })
 #define max(a, b)		({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Opening a file system: superblock, devices, chunks, then the global trees.
+ * Or beginning a new one, with nothing but devices.
  */
 #include "kernel-shared/fs.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/message.h"
@@ -16,6 +16,7 @@
 #include "kernel-shared/locking.h"
 #include "kernel-shared/root-tree.h"
 #include "kernel-shared/super.h"
+#include "kernel-shared/transaction.h"
 #include "kernel-shared/volumes.h"
 
 /*
@@ -75,19 +76,13 @@ static int open_first_device(const char *path, const struct btrfs_open_args *arg
 			     struct blockdev **bdev)
 {
 	unsigned int flags = btrfs_blockdev_flags(args);
-	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	struct timespec start, now;
+	struct lock_wait wait;
 	int ret;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while ((ret = blockdev_open(path, flags, bdev)) == -EWOULDBLOCK) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (args->lock_wait_seconds >= 0 &&
-		    now.tv_sec - start.tv_sec >= args->lock_wait_seconds)
-			break;
-		if (nanosleep(&pause, NULL))
-			return -EINTR;
-	}
+	lock_wait_begin(&wait, args->lock_wait_seconds);
+	do {
+		ret = blockdev_open(path, flags, bdev);
+	} while (ret == -EWOULDBLOCK && !(ret = lock_wait_pause(&wait)));
 	return ret;
 }
 
@@ -223,26 +218,44 @@ static void open_global_roots(struct btrfs_fs_info *fs_info)
 	fs_info->bad_blocks_only_warn = false;
 }
 
+/* What btrfs_close_fs() can close.  NULL: no memory. */
+static struct btrfs_fs_info *alloc_fs_info(const char *name)
+{
+	struct btrfs_fs_info *fs_info = calloc(1, sizeof(*fs_info));
+
+	if (!fs_info)
+		return NULL;
+	pthread_mutex_init(&fs_info->roots_lock, NULL);
+	pthread_mutex_init(&fs_info->report_lock, NULL);
+	pthread_mutex_init(&fs_info->excl_lock, NULL);
+	u64_map_init(&fs_info->fs_roots);
+	u64_map_init(&fs_info->reported_blocks);
+	fs_info->name = strdup(name);
+	if (!fs_info->name) {
+		btrfs_close_fs(fs_info);
+		return NULL;
+	}
+	return fs_info;
+}
+
 int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 		  struct btrfs_fs_info **ret_fs)
 {
 	static const struct btrfs_open_args plain;
-	struct btrfs_fs_info *fs_info = calloc(1, sizeof(*fs_info));
+	struct btrfs_fs_info *fs_info = alloc_fs_info(path);
+	struct btrfs_open_args writing;
 	int ret;
 
 	if (!fs_info)
 		return -ENOMEM;
 	if (!args)
 		args = &plain;
-	pthread_mutex_init(&fs_info->roots_lock, NULL);
-	pthread_mutex_init(&fs_info->report_lock, NULL);
-	pthread_mutex_init(&fs_info->excl_lock, NULL);
-	u64_map_init(&fs_info->fs_roots);
-	u64_map_init(&fs_info->reported_blocks);
-	fs_info->name = strdup(path);
-	ret = fs_info->name ? 0 : -ENOMEM;
-	if (ret)
-		goto out_close;
+	if (args->writable) {
+		writing = *args;
+		writing.lock_exclusive = true;
+		writing.lock_as = args->lock_as ? args->lock_as : "write";
+		args = &writing;
+	}
 	ret = open_devices(fs_info, path, args);
 	if (ret)
 		goto out_close;
@@ -260,12 +273,68 @@ int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 		goto out_close;
 	if (fs_info->tree_root)
 		open_global_roots(fs_info);
+	ret = args->writable ? btrfs_begin_writing(fs_info, args->degraded) : 0;
+	if (ret)
+		goto out_close;
 	*ret_fs = fs_info;
 	return 0;
 
 out_close:
 	btrfs_close_fs(fs_info);
 	return ret;
+}
+
+static bool sizes_make_sense(const struct btrfs_super_block *sb)
+{
+	u32 sectorsize = le32toh(sb->sectorsize);
+	u32 nodesize = le32toh(sb->nodesize);
+
+	return is_power_of_2(sectorsize) && is_power_of_2(nodesize) &&
+	       sectorsize >= BTRFS_MIN_BLOCKSIZE && nodesize >= sectorsize &&
+	       nodesize <= BTRFS_MAX_METADATA_BLOCKSIZE &&
+	       btrfs_csum_type_size(le16toh(sb->csum_type)) != 0;
+}
+
+static int init_new_fs(struct btrfs_fs_info *fs_info, const struct btrfs_super_block *sb)
+{
+	static const struct btrfs_open_args plain;
+	int ret;
+
+	fs_info->super_copy = *sb;
+	if (!sizes_make_sense(sb))
+		return -EINVAL;
+	take_super(fs_info);
+	ret = btrfs_new_volumes(fs_info);
+	if (!ret)
+		ret = btrfs_block_cache_create(cache_bytes(&plain), fs_info->nodesize,
+					       &fs_info->cache);
+	if (ret)
+		return ret;
+	fs_info->workers = thread_pool_create(0);
+	return fs_info->workers ? 0 : -ENOMEM;
+}
+
+int btrfs_new_fs_info(const char *name, const struct btrfs_super_block *sb,
+		      const struct btrfs_new_device *devices, unsigned int nr_devices,
+		      struct btrfs_fs_info **ret_fs)
+{
+	struct btrfs_fs_info *fs_info = alloc_fs_info(name);
+	int ret = fs_info ? init_new_fs(fs_info, sb) : -ENOMEM;
+
+	/* Whatever happens, the block devices are ours to close. */
+	for (unsigned int i = 0; i < nr_devices; i++) {
+		if (ret)
+			blockdev_close(devices[i].bdev);
+		else
+			ret = btrfs_add_device(fs_info, &devices[i], NULL);
+	}
+	if (ret) {
+		if (fs_info)
+			btrfs_close_fs(fs_info);
+		return ret;
+	}
+	*ret_fs = fs_info;
+	return 0;
 }
 
 static void free_fs_roots(struct btrfs_fs_info *fs_info)
@@ -290,6 +359,7 @@ void btrfs_close_fs(struct btrfs_fs_info *fs_info)
 
 	/* First of all the threads: they may still be reading ahead. */
 	thread_pool_destroy(fs_info->workers);
+	btrfs_end_writing(fs_info);
 	free_fs_roots(fs_info);
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
 		btrfs_free_root(*roots[i]);

@@ -15,9 +15,13 @@
 #include "common/hashtable.h"
 #include "kernel-shared/accessors.h"
 
+struct blockdev;
 struct btrfs_block_cache;
 struct btrfs_chunk_map_tree;
+struct btrfs_block_groups;
+struct btrfs_delayed_ref_root;
 struct btrfs_fs_devices;
+struct btrfs_transaction;
 struct lockfile;
 struct thread_pool;
 
@@ -39,6 +43,12 @@ struct btrfs_root {
 	struct btrfs_key root_key;
 	struct btrfs_root_item root_item;	/* little endian, a copy */
 	struct extent_buffer *node;
+
+	/* For writing; see ctree.h and transaction.h. */
+	bool shareable;			/* a subvolume or relocation tree: blocks may be shared */
+	bool force_cow;			/* snapshotted in this transaction: COW whatever its age */
+	bool dirty;			/* in the transaction's dirty_roots */
+	u64 next_objectid;		/* btrfs_get_free_objectid(); 0: not looked up yet */
 };
 
 static inline u64 btrfs_root_id(const struct btrfs_root *root)
@@ -77,15 +87,29 @@ struct btrfs_fs_info {
 	struct btrfs_root *block_group_root;
 	struct btrfs_root *raid_stripe_root;
 
+	/*
+	 * Writing is one thread's business, so none of these has a lock.
+	 * @generation above is that of the last commit, and while a transaction
+	 * runs that transaction's.
+	 */
+	bool writable;				/* opened with args->writable */
+	int aborted;				/* negative errno: nothing is written any more */
+	bool uuid_tree_current;			/* goes on to be complete: keep its generation */
+	struct btrfs_transaction *running_transaction;	/* NULL: none */
+	struct btrfs_block_groups *block_groups;	/* block-group.h; NULL unless writable */
+	struct btrfs_delayed_ref_root *delayed_refs;	/* delayed-ref.h; the same */
+	u8 chunk_tree_uuid[BTRFS_UUID_SIZE];
+
 	pthread_mutex_t roots_lock;		/* protects fs_roots */
 	struct u64_map fs_roots;		/* objectid -> struct btrfs_root, opened on demand */
 
 	/* Send against relocation; locking.c alone touches these. */
-	pthread_mutex_t excl_lock;		/* protects the three that follow */
+	pthread_mutex_t excl_lock;		/* protects those that follow */
 	unsigned int sends_running;
 	bool reloc_running;
 	struct lockfile *lockfile;		/* held while any of them runs... */
-	bool lockfile_pinned;			/* ...or as long as the fs is open */
+	bool lockfile_pinned;			/* ...or as long as the fs is open, */
+	bool lockfile_exclusive;		/* and then in this way */
 
 	pthread_mutex_t report_lock;		/* protects reported_blocks */
 	struct u64_map reported_blocks;		/* bad tree blocks, and how they were told of */
@@ -114,13 +138,15 @@ struct btrfs_open_args {
 	bool no_scan;			/* do not look for further block devices */
 	bool partial;			/* go on when the root tree cannot be read */
 	bool ignore_lock;		/* --force: read although a writer holds the device */
+	bool writable;			/* open for transactions; implies exclusive locks */
+	bool degraded;			/* writable although devices are missing */
 	const char *lock_as;		/* take the lock file first, as this ("send"); NULL: do not */
 	bool lock_exclusive;
 	int lock_wait_seconds;		/* for the lock file and the devices; see lockfile.h */
 };
 
 /*
- * Open the file system on @path read-only.
+ * Open the file system on @path, read-only unless args->writable.
  *
  * Finds the superblock and the other devices, reads the chunk tree and opens
  * the global roots.  Says on stderr what is wrong where it fails (except that
@@ -129,5 +155,31 @@ struct btrfs_open_args {
 int btrfs_open_fs(const char *path, const struct btrfs_open_args *args,
 		  struct btrfs_fs_info **ret);
 void btrfs_close_fs(struct btrfs_fs_info *fs_info);
+
+/* A device that is to become part of a file system. */
+struct btrfs_new_device {
+	struct blockdev *bdev;		/* open for writing */
+	u64 devid;
+	u8 uuid[BTRFS_UUID_SIZE];
+	u64 total_bytes;		/* a multiple of the sector size, bdev->size at most */
+};
+
+/*
+ * A file system in memory alone, for whoever is about to make one: nothing is
+ * read from the devices, or written to them.
+ *
+ * @sb becomes super_copy.  It need not be complete; what is used of it now are
+ * fsid, metadata_uuid, the feature words, generation, sizes, csum_type and
+ * flags (a change of these later has to be made in @fs_info as well).
+ * There are no chunks, no trees (all roots are NULL) and no lock file, but a
+ * block cache and workers.  Takes over the bdev of every device, also on error.
+ *
+ * -EINVAL: node size, sector size or checksum type that no file system has.
+ * -EEXIST: a devid or uuid twice.  -ENOMEM.  Nothing is printed.  Free with
+ * btrfs_close_fs().
+ */
+int btrfs_new_fs_info(const char *name, const struct btrfs_super_block *sb,
+		      const struct btrfs_new_device *devices, unsigned int nr_devices,
+		      struct btrfs_fs_info **ret);
 
 #endif

@@ -16,12 +16,14 @@
 /*
  * Begin a send of, or something that relocates or writes in, @fs_info; @what
  * names it for others ("send", "balance").  @wait_seconds as in
- * lockfile_acquire(); waiting is for other processes only, since a thread of
- * our own that has the other side is ours to order.
+ * lock_wait_begin(); waiting is for other processes (and for who has opened the
+ * file system a second time), since a thread that has the other side of this
+ * fs_info is ours to order.
  *
- * -EAGAIN: the other side is running; reported, naming it.  -EINTR.  Where no
- * lock file can be made, send relies on the lock of the devices (said with -v),
- * and what writes fails.
+ * -EAGAIN: the other side is running; reported, naming it.  -EINTR: a signal came
+ * while waiting.  Where no lock file can be made, send relies on the lock of the
+ * devices (said with -v), and what writes fails.  -EPERM: the file system was
+ * opened with the lock of those who only read.
  */
 int btrfs_send_begin(struct btrfs_fs_info *fs_info, int wait_seconds);
 void btrfs_send_end(struct btrfs_fs_info *fs_info);

@@ -252,6 +252,13 @@ enum btrfs_compression_type {
 
 #define BTRFS_FREE_SPACE_USING_BITMAPS	(1U << 0)
 
+/* replace_state of a struct btrfs_dev_replace_item */
+#define BTRFS_DEV_REPLACE_NEVER_STARTED	0
+#define BTRFS_DEV_REPLACE_STARTED	1
+#define BTRFS_DEV_REPLACE_FINISHED	2
+#define BTRFS_DEV_REPLACE_CANCELED	3
+#define BTRFS_DEV_REPLACE_SUSPENDED	4
+
 #define BTRFS_DEV_STAT_VALUES_MAX	5	/* write, read, flush, corruption, generation */
 
 /* ---- structs: keys and blocks ---- */
@@ -275,6 +282,7 @@ struct btrfs_header {
 } __packed;
 
 #define BTRFS_BACKREF_REV_SHIFT		56
+#define BTRFS_MIXED_BACKREF_REV		1	/* every block since 2009; older ones had 0 */
 
 struct btrfs_item {
 	struct btrfs_disk_key key;

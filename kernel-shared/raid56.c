@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rebuilding lost stripes of RAID5 and RAID6.
+ * Making the parity of RAID5 and RAID6, and rebuilding lost stripes from it.
  *
  * P is the sum of the data stripes and Q the sum of 2^i * data[i], in GF(2^8)
  * with the polynomial 0x11d.  Every lost stripe is therefore a linear
  * combination of those left: its coefficients are found here, one row for each
  * lost stripe, and ISA-L multiplies (ec_encode_data() alone of its functions
- * takes buffers of any alignment and length).
+ * takes buffers of any alignment and length; for the common case of parity from
+ * aligned buffers it has faster ones).
  */
 #include "kernel-shared/raid56.h"
 
 #include <errno.h>
 #include <isa-l/erasure_code.h>
+#include <isa-l/raid.h>
 #include <limits.h>
 #include <stdlib.h>
 
 /* 2^i repeats after 255; Q can tell no more data stripes apart. */
 #define RAID6_MAX_DATA		255
+/*
+ * ISA-L's fast functions ask for addresses and lengths of 32 bytes; theirs for
+ * AVX-512 load and store 64 at a time.
+ */
+#define RAID_ALIGN		64
 /* ISA-L makes a table of 32 bytes from every coefficient. */
 #define GF_TABLE_SIZE		32
 
@@ -214,4 +221,43 @@ out:
 	free(packed);
 	free(rows);
 	return ret;
+}
+
+/* ---- parity ---- */
+
+static bool all_aligned(void **ptrs, unsigned int nr, size_t len)
+{
+	uintptr_t bits = len;
+
+	for (unsigned int i = 0; i < nr; i++)
+		bits |= (uintptr_t)ptrs[i];
+	return bits % RAID_ALIGN == 0;
+}
+
+/* Parity is what is lost when all the data is there. */
+static int parity_unaligned(unsigned int nr_data, bool has_q, size_t len, void **ptrs)
+{
+	const unsigned int bad[] = { nr_data, nr_data + 1 };
+
+	return btrfs_raid56_recover(nr_data, has_q, len, ptrs, bad, has_q ? 2 : 1);
+}
+
+int btrfs_raid56_parity(unsigned int nr_data, bool has_q, size_t len, void **ptrs)
+{
+	unsigned int nr = nr_data + 1 + has_q;
+	int ret;
+
+	if (nr_data == 0 || nr_data > (has_q ? RAID6_MAX_DATA : USHRT_MAX))
+		return -EINVAL;
+	if (nr_data == 1) {
+		/* P and Q of a single stripe are copies; ISA-L begins with two. */
+		memcpy(ptrs[1], ptrs[0], len);
+		if (has_q)
+			memcpy(ptrs[2], ptrs[0], len);
+		return 0;
+	}
+	if (len > INT_MAX || !all_aligned(ptrs, nr, len))
+		return parity_unaligned(nr_data, has_q, len, ptrs);
+	ret = has_q ? pq_gen((int)nr, (int)len, ptrs) : xor_gen((int)nr, (int)len, ptrs);
+	return ret ? -EINVAL : 0;
 }

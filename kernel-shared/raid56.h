@@ -18,4 +18,12 @@
 int btrfs_raid56_recover(unsigned int nr_data, bool has_q, size_t len, void **ptrs,
 			 const unsigned int *bad, unsigned int nr_bad);
 
+/*
+ * Make P and (@has_q) Q of @nr_data data stripes: @ptrs as above.  Buffers need
+ * no alignment, but are several times faster with one of 64 bytes and a @len
+ * that is a multiple of it.  -EINVAL: more data stripes than Q can tell apart.
+ * -ENOMEM.
+ */
+int btrfs_raid56_parity(unsigned int nr_data, bool has_q, size_t len, void **ptrs);
+
 #endif

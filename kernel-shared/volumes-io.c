@@ -4,29 +4,20 @@
  *
  * Relies on chunk maps that chunk-check.c has passed, so that nothing here
  * divides by zero or overflows.  Verifies nothing of what it reads; the caller
- * has the checksums and goes on to the next mirror.  No state is kept: any
- * number of threads may read at once.
+ * has the checksums and goes on to the next mirror.  No state is kept, and any
+ * number of threads may read at once; only who rebuilds a row of RAID5/6 keeps
+ * those out who write to it.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "kernel-shared/raid56.h"
-#include "kernel-shared/volumes.h"
+#include "kernel-shared/volumes-internal.h"
 
 /* Buffers handed down in one call. */
 #define IOV_BATCH		64
 /* Memory that one rebuild may take, as far as 4 KiB of each stripe allow. */
 #define REBUILD_BUFFER_BYTES	(4U * SZ_1M)
-
-static bool is_raid56(const struct btrfs_chunk_map *map)
-{
-	return (map->type & BTRFS_BLOCK_GROUP_RAID56_MASK) != 0;
-}
-
-static unsigned int data_stripes(const struct btrfs_chunk_map *map)
-{
-	return btrfs_chunk_data_stripes(map->type, map->num_stripes, map->sub_stripes);
-}
 
 static int chunk_num_copies(const struct btrfs_chunk_map *map)
 {
@@ -48,34 +39,6 @@ static int chunk_num_copies(const struct btrfs_chunk_map *map)
 
 /* ---- mapping ---- */
 
-/* A place in a chunk: the row of 64 KiB stripes, and where in it. */
-struct chunk_pos {
-	u64 row;
-	unsigned int column;	/* which of the data stripes */
-	u32 offset;		/* bytes into the stripe */
-};
-
-static struct chunk_pos chunk_pos(const struct btrfs_chunk_map *map, u64 offset)
-{
-	unsigned int columns = data_stripes(map);
-	u64 stripe_nr = offset / BTRFS_STRIPE_LEN;
-
-	return (struct chunk_pos){
-		.row = stripe_nr / columns,
-		.column = (unsigned int)(stripe_nr % columns),
-		.offset = (u32)(offset % BTRFS_STRIPE_LEN),
-	};
-}
-
-/*
- * Parity would wear out one device if it stood on it always, so a RAID5/6 row
- * begins one device further than the row above.  @index counts data, P, Q.
- */
-static unsigned int rotated_stripe(const struct btrfs_chunk_map *map, u64 row, unsigned int index)
-{
-	return (unsigned int)((row + index) % map->num_stripes);
-}
-
 /* Map @offset bytes into the chunk, for a mirror that is on disk as such. */
 static void map_in_chunk(const struct btrfs_chunk_map *map, u64 offset, int mirror,
 			 struct btrfs_io_stripe *io)
@@ -84,7 +47,7 @@ static void map_in_chunk(const struct btrfs_chunk_map *map, u64 offset, int mirr
 	struct chunk_pos pos;
 	unsigned int stripe;
 
-	if (data_stripes(map) == 1 && !is_raid56(map)) {
+	if (chunk_data_stripes(map) == 1 && !chunk_is_raid56(map)) {
 		/* Nothing side by side: each mirror is one piece. */
 		io->dev = map->stripes[mirror - 1].dev;
 		io->physical = map->stripes[mirror - 1].physical + offset;
@@ -92,7 +55,7 @@ static void map_in_chunk(const struct btrfs_chunk_map *map, u64 offset, int mirr
 		return;
 	}
 	pos = chunk_pos(map, offset);
-	if (is_raid56(map))
+	if (chunk_is_raid56(map))
 		stripe = rotated_stripe(map, pos.row, pos.column);
 	else if (map->type & BTRFS_BLOCK_GROUP_RAID10)
 		stripe = pos.column * map->sub_stripes + (unsigned int)mirror - 1;
@@ -119,7 +82,7 @@ int btrfs_map_block(const struct btrfs_fs_info *fs_info, u64 logical, u64 len, i
 		return -ENOENT;
 	if (mirror < 1 || mirror > chunk_num_copies(map))
 		return -EINVAL;
-	if (mirror > 1 && is_raid56(map))
+	if (mirror > 1 && chunk_is_raid56(map))
 		return -EOPNOTSUPP;
 	map_in_chunk(map, logical - map->logical, mirror, stripe);
 	stripe->length = min(stripe->length, len);
@@ -133,7 +96,7 @@ int btrfs_first_mirror(const struct btrfs_fs_info *fs_info, u64 logical)
 
 	if (!map)
 		return 1;
-	if (is_raid56(map)) {
+	if (chunk_is_raid56(map)) {
 		map_in_chunk(map, logical - map->logical, 1, &io);
 		return io.dev->bdev ? 1 : 2;
 	}
@@ -145,47 +108,9 @@ int btrfs_first_mirror(const struct btrfs_fs_info *fs_info, u64 logical)
 	return 1;
 }
 
-/* ---- buffers ---- */
-
-/* How far an array of buffers is filled. */
-struct iov_cursor {
-	const struct iovec *iov;
-	int nr;
-	size_t done;		/* bytes of iov[0] */
-};
-
-/* Step over the next @len bytes at most; -EINVAL when the buffers are full. */
-static int cursor_next(struct iov_cursor *cursor, u64 len, struct iovec *part)
-{
-	while (cursor->nr > 0 && cursor->done == cursor->iov->iov_len) {
-		cursor->iov++;
-		cursor->nr--;
-		cursor->done = 0;
-	}
-	if (cursor->nr <= 0)
-		return -EINVAL;
-	part->iov_base = (u8 *)cursor->iov->iov_base + cursor->done;
-	part->iov_len = (size_t)min(len, (u64)(cursor->iov->iov_len - cursor->done));
-	cursor->done += part->iov_len;
-	return 0;
-}
-
-static int cursor_copy(struct iov_cursor *cursor, const u8 *src, size_t len)
-{
-	struct iovec part;
-
-	for (; len > 0; len -= part.iov_len, src += part.iov_len) {
-		int ret = cursor_next(cursor, len, &part);
-
-		if (ret)
-			return ret;
-		memcpy(part.iov_base, src, part.iov_len);
-	}
-	return 0;
-}
-
 /* ---- reading what is there ---- */
 
+/* The buffers are known to have room for @len bytes. */
 static int read_direct(const struct btrfs_io_stripe *io, u64 len, struct iov_cursor *cursor)
 {
 	u64 physical = io->physical;
@@ -199,10 +124,11 @@ static int read_direct(const struct btrfs_io_stripe *io, u64 len, struct iov_cur
 		int ret;
 
 		while (nr < IOV_BATCH && bytes < len) {
-			ret = cursor_next(cursor, len - bytes, &parts[nr]);
-			if (ret)
-				return ret;
-			bytes += parts[nr++].iov_len;
+			u64 piece = len - bytes;
+
+			parts[nr].iov_base = iov_next(cursor, &piece);
+			parts[nr++].iov_len = (size_t)piece;
+			bytes += piece;
 		}
 		ret = blockdev_preadv(io->dev->bdev, parts, nr, physical);
 		if (ret)
@@ -215,7 +141,7 @@ static int read_direct(const struct btrfs_io_stripe *io, u64 len, struct iov_cur
 
 /* ---- rebuilding ---- */
 
-/* One row of a RAID5/6 chunk, of which a range of the data stripe @wanted is lost. */
+/* One row of a RAID5/6 chunk, of which something is lost. */
 struct rebuild {
 	const struct btrfs_chunk_map *map;
 	u64 row;
@@ -225,6 +151,17 @@ struct rebuild {
 	unsigned int nr_bad;
 	void **bufs;			/* by the same index */
 };
+
+static struct rebuild rebuild_of(const struct btrfs_chunk_map *map, u64 row, void **bufs)
+{
+	return (struct rebuild){
+		.map = map,
+		.row = row,
+		.nr_data = chunk_data_stripes(map),
+		.max_bad = map->num_stripes - chunk_data_stripes(map),
+		.bufs = bufs,
+	};
+}
 
 static bool is_bad(const struct rebuild *rb, unsigned int index)
 {
@@ -288,8 +225,15 @@ static int rebuild_range(struct rebuild *rb, u32 offset, size_t len)
 	return btrfs_raid56_recover(rb->nr_data, use_q, len, rb->bufs, rb->bad, rb->nr_bad);
 }
 
-/* Bytes of each stripe to rebuild at a time. */
-static size_t rebuild_step(const struct btrfs_chunk_map *map, u64 len)
+int btrfs_read_row(const struct btrfs_chunk_map *map, u64 row, u32 offset, size_t len,
+		   void **bufs)
+{
+	struct rebuild rb = rebuild_of(map, row, bufs);
+
+	return rebuild_range(&rb, offset, len);
+}
+
+size_t btrfs_row_step(const struct btrfs_chunk_map *map, u64 len)
 {
 	size_t step = round_down((size_t)REBUILD_BUFFER_BYTES / map->num_stripes,
 				 (size_t)SZ_4K);
@@ -297,63 +241,82 @@ static size_t rebuild_step(const struct btrfs_chunk_map *map, u64 len)
 	return (size_t)min(len, (u64)max(step, (size_t)SZ_4K));
 }
 
-/* Rebuild @len bytes that lie in one stripe at @pos. */
-static int read_rebuilt(const struct btrfs_chunk_map *map, struct chunk_pos pos, u64 len,
-			int mirror, struct iov_cursor *cursor)
+static void copy_out(struct iov_cursor *cursor, const u8 *src, u64 len)
 {
-	struct rebuild rb = {
-		.map = map,
-		.row = pos.row,
-		.nr_data = data_stripes(map),
-		.max_bad = map->num_stripes - data_stripes(map),
-	};
-	size_t step = rebuild_step(map, len);
-	u8 *memory = malloc(step * map->num_stripes);
-	int ret = -ENOMEM;
+	while (len > 0) {
+		u64 piece = len;
+		void *to = iov_next(cursor, &piece);
 
-	rb.bufs = malloc(map->num_stripes * sizeof(*rb.bufs));
-	if (!memory || !rb.bufs)
-		goto out;
-	for (unsigned int i = 0; i < map->num_stripes; i++)
-		rb.bufs[i] = memory + i * step;
+		memcpy(to, src, (size_t)piece);
+		src += piece;
+		len -= piece;
+	}
+}
+
+/* Rebuild @len bytes that lie in one stripe at @pos, by way of @bufs of @step bytes each. */
+static int rebuild_steps(const struct btrfs_chunk_map *map, struct chunk_pos pos, u64 len,
+			 int mirror, void **bufs, size_t step, struct iov_cursor *cursor)
+{
+	struct rebuild rb = rebuild_of(map, pos.row, bufs);
+
 	for (u64 done = 0; done < len; done += step) {
 		size_t bytes = (size_t)min((u64)step, len - done);
+		int ret;
 
 		assume_bad(&rb, pos.column, mirror);
 		ret = rebuild_range(&rb, pos.offset + (u32)done, bytes);
-		if (!ret)
-			ret = cursor_copy(cursor, rb.bufs[pos.column], bytes);
 		if (ret)
-			goto out;
+			return ret;
+		copy_out(cursor, bufs[pos.column], bytes);
 	}
-out:
-	free(rb.bufs);
+	return 0;
+}
+
+static int read_rebuilt(const struct btrfs_fs_info *fs_info, const struct btrfs_chunk_map *map,
+			struct chunk_pos pos, u64 len, int mirror, struct iov_cursor *cursor)
+{
+	pthread_mutex_t *lock = btrfs_full_stripe_lock(fs_info, map, pos.row);
+	size_t step = btrfs_row_step(map, len);
+	void **bufs = malloc(map->num_stripes * sizeof(*bufs));
+	u8 *memory = malloc(step * map->num_stripes);
+	int ret = -ENOMEM;
+
+	if (bufs && memory) {
+		for (unsigned int i = 0; i < map->num_stripes; i++)
+			bufs[i] = memory + i * step;
+		pthread_mutex_lock(lock);
+		ret = rebuild_steps(map, pos, len, mirror, bufs, step, cursor);
+		pthread_mutex_unlock(lock);
+	}
 	free(memory);
+	free(bufs);
 	return ret;
 }
 
 /* ---- reading ---- */
 
 /* Read what lies in one piece from @offset on, *@len bytes at most. */
-static int read_piece(const struct btrfs_chunk_map *map, u64 offset, u64 *len, int mirror,
-		      struct iov_cursor *cursor)
+static int read_piece(const struct btrfs_fs_info *fs_info, const struct btrfs_chunk_map *map,
+		      u64 offset, u64 *len, int mirror, struct iov_cursor *cursor)
 {
 	struct btrfs_io_stripe io;
 
 	if (mirror < 1 || mirror > chunk_num_copies(map))
 		return -EINVAL;
-	map_in_chunk(map, offset, is_raid56(map) ? 1 : mirror, &io);
+	map_in_chunk(map, offset, chunk_is_raid56(map) ? 1 : mirror, &io);
 	*len = min(*len, io.length);
-	if (is_raid56(map) && mirror > 1)
-		return read_rebuilt(map, chunk_pos(map, offset), *len, mirror, cursor);
+	if (chunk_is_raid56(map) && mirror > 1)
+		return read_rebuilt(fs_info, map, chunk_pos(map, offset), *len, mirror, cursor);
 	return read_direct(&io, *len, cursor);
 }
 
 int btrfs_read_logical_iov(const struct btrfs_fs_info *fs_info, u64 logical, u64 len, int mirror,
 			   const struct iovec *iov, int iovcnt)
 {
-	struct iov_cursor cursor = { .iov = iov, .nr = iovcnt };
+	struct iov_cursor cursor = { .iov = iov };
 
+	if (iov_total(iov, iovcnt) < len)
+		return -EINVAL;
 	while (len > 0) {
 		const struct btrfs_chunk_map *map = btrfs_find_chunk_map(fs_info, logical);
 		u64 piece = len;
@@ -361,7 +324,7 @@ int btrfs_read_logical_iov(const struct btrfs_fs_info *fs_info, u64 logical, u64
 
 		if (!map)
 			return -ENOENT;
-		ret = read_piece(map, logical - map->logical, &piece, mirror, &cursor);
+		ret = read_piece(fs_info, map, logical - map->logical, &piece, mirror, &cursor);
 		if (ret)
 			return ret;
 		logical += piece;

@@ -9,6 +9,7 @@
 #include "tests/unit/common-unit.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,6 +21,12 @@ struct memdev {
 	struct blockdev dev;
 	u8 *data;
 	int err;		/* what every read comes back with, if not 0 */
+	int write_err;		/* the same for writes and flushes */
+	bool yields;		/* every call lets other threads go first */
+	unsigned int nr_reads;	/* calls, counted with any number of threads */
+	unsigned int nr_writes;
+	/* Told of every call that changes something: 'w' or 'f'.  NULL: nobody. */
+	void (*event)(struct memdev *mem, char what, u64 offset, u64 len);
 };
 
 static inline int memdev_preadv(struct blockdev *dev, const struct iovec *iov, int iovcnt,
@@ -27,11 +34,41 @@ static inline int memdev_preadv(struct blockdev *dev, const struct iovec *iov, i
 {
 	struct memdev *mem = container_of(dev, struct memdev, dev);
 
+	__atomic_add_fetch(&mem->nr_reads, 1, __ATOMIC_RELAXED);
+	if (mem->yields)
+		sched_yield();
 	for (int i = 0; i < iovcnt && !mem->err; i++) {
 		memcpy(iov[i].iov_base, mem->data + offset, iov[i].iov_len);
 		offset += iov[i].iov_len;
 	}
 	return mem->err;
+}
+
+static inline int memdev_pwritev(struct blockdev *dev, const struct iovec *iov, int iovcnt,
+				 u64 offset)
+{
+	struct memdev *mem = container_of(dev, struct memdev, dev);
+	u64 start = offset;
+
+	__atomic_add_fetch(&mem->nr_writes, 1, __ATOMIC_RELAXED);
+	if (mem->yields)
+		sched_yield();
+	for (int i = 0; i < iovcnt && !mem->write_err; i++) {
+		memcpy(mem->data + offset, iov[i].iov_base, iov[i].iov_len);
+		offset += iov[i].iov_len;
+	}
+	if (mem->event && !mem->write_err)
+		mem->event(mem, 'w', start, offset - start);
+	return mem->write_err;
+}
+
+static inline int memdev_flush(struct blockdev *dev)
+{
+	struct memdev *mem = container_of(dev, struct memdev, dev);
+
+	if (mem->event && !mem->write_err)
+		mem->event(mem, 'f', 0, 0);
+	return mem->write_err;
 }
 
 static inline void memdev_readahead(struct blockdev *dev __unused, u64 offset __unused,
@@ -50,6 +87,8 @@ static inline void memdev_close(struct blockdev *dev)
 
 static const struct blockdev_ops memdev_ops = {
 	.preadv = memdev_preadv,
+	.pwritev = memdev_pwritev,
+	.flush = memdev_flush,
 	.readahead = memdev_readahead,
 	.close = memdev_close,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rebuilding lost stripes, against parity made bit by bit from the definition:
+ * Making parity and rebuilding lost stripes, against parity made bit by bit from
+ * the definition:
  * GF(2^8) with the polynomial 0x11d and the generator 2.
  */
 #include "tests/unit/common-unit.h"
@@ -159,6 +160,52 @@ static void buffers_need_no_alignment(void **state __unused)
 	free(memory);
 }
 
+/* Buffers @misalign bytes behind an address that the fast functions like. */
+static void check_parity(unsigned int nr_data, bool has_q, size_t len, size_t misalign)
+{
+	size_t room = round_up(len + misalign, (size_t)64);
+	struct full_stripe fs;
+	void *ptrs[MAX_STRIPES];
+	u8 *memory;
+
+	make_full_stripe(&fs, nr_data, has_q, len);
+	memory = aligned_alloc(64, room * fs.nr);
+	assert_non_null(memory);
+	for (unsigned int i = 0; i < fs.nr; i++) {
+		ptrs[i] = memory + i * room + misalign;
+		if (i < nr_data)
+			memcpy(ptrs[i], fs.good[i], len);
+		else
+			memset(ptrs[i], 0x99, len);
+	}
+	assert_int_equal(btrfs_raid56_parity(nr_data, has_q, len, ptrs), 0);
+	for (unsigned int i = 0; i < fs.nr; i++) {
+		if (memcmp(ptrs[i], fs.good[i], len))
+			fail_msg("%u data, q %d, len %zu at %zu: stripe %u is wrong", nr_data,
+				 has_q, len, misalign, i);
+	}
+	free(memory);
+	free_full_stripe(&fs);
+}
+
+static void parity_is_what_the_definition_says(void **state __unused)
+{
+	static const unsigned int nrs[] = { 1, 2, 3, 4, 7, 16, 255 };
+
+	for (size_t n = 0; n < ARRAY_SIZE(nrs); n++) {
+		for (int has_q = 0; has_q <= 1; has_q++) {
+			for (size_t i = 0; i < ARRAY_SIZE(lengths); i++)
+				check_parity(nrs[n], has_q, lengths[i], i % 3);
+			check_parity(nrs[n], has_q, 4096, 0);
+			check_parity(nrs[n], has_q, 4096, 32);
+			check_parity(nrs[n], has_q, 192, 0);
+		}
+	}
+	check_parity(300, false, 64, 0);
+	assert_int_equal(btrfs_raid56_parity(256, true, 64, NULL), -EINVAL);
+	assert_int_equal(btrfs_raid56_parity(0, false, 64, NULL), -EINVAL);
+}
+
 static void what_cannot_be_mended_is_refused(void **state __unused)
 {
 	static const unsigned int bad[] = { 0, 1, 2 }, twice[] = { 1, 1 }, beyond[] = { 4 };
@@ -182,6 +229,7 @@ int main(void)
 		cmocka_unit_test(any_two_stripes_of_raid6),
 		cmocka_unit_test(very_many_stripes),
 		cmocka_unit_test(buffers_need_no_alignment),
+		cmocka_unit_test(parity_is_what_the_definition_says),
 		cmocka_unit_test(what_cannot_be_mended_is_refused),
 	};
 
