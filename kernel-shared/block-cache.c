@@ -339,6 +339,58 @@ void block_cache_drop(struct btrfs_block_cache *cache, struct extent_buffer *eb)
 	free_extent_buffer(eb);		/* the caller's */
 }
 
+struct extent_buffer *block_cache_alloc(struct btrfs_block_cache *cache,
+					struct btrfs_fs_info *fs_info, u64 bytenr)
+{
+	struct extent_buffer *eb = alloc_block(cache, fs_info, bytenr);
+
+	if (!eb)
+		return NULL;
+	eb->refs = 1;
+	memset(eb->data, 0, eb->len);
+	return eb;
+}
+
+/* Under the shard's lock; who is reading it would publish what is out of date, so wait. */
+static void forget_locked(struct btrfs_block_cache *cache, struct shard *shard, u64 hash,
+			  u64 bytenr)
+{
+	struct extent_buffer *eb;
+
+	while ((eb = find_block(cache, shard, hash, bytenr)) != NULL &&
+	       to_cached(eb)->state == EB_READING)
+		pthread_cond_wait(&shard->state_changed, &shard->lock);
+	if (!eb)
+		return;
+	to_cached(eb)->state = EB_DROPPED;
+	unlink_block(cache, shard, eb);
+	free_extent_buffer(eb);
+}
+
+void block_cache_insert(struct btrfs_block_cache *cache, struct extent_buffer *eb)
+{
+	u64 hash = hash_bytenr(eb->start);
+	struct shard *shard = shard_of(cache, hash);
+
+	pthread_mutex_lock(&shard->lock);
+	forget_locked(cache, shard, hash, eb->start);
+	make_room(cache, shard);
+	to_cached(eb)->state = EB_VALID;
+	eb->referenced = 1;
+	link_block(cache, shard, hash, extent_buffer_get(eb));
+	pthread_mutex_unlock(&shard->lock);
+}
+
+void block_cache_forget(struct btrfs_block_cache *cache, u64 bytenr)
+{
+	u64 hash = hash_bytenr(bytenr);
+	struct shard *shard = shard_of(cache, hash);
+
+	pthread_mutex_lock(&shard->lock);
+	forget_locked(cache, shard, hash, bytenr);
+	pthread_mutex_unlock(&shard->lock);
+}
+
 bool block_cache_contains(struct btrfs_block_cache *cache, u64 bytenr)
 {
 	u64 hash = hash_bytenr(bytenr);

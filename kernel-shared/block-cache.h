@@ -31,6 +31,19 @@ void block_cache_publish(struct btrfs_block_cache *cache, struct extent_buffer *
 void block_cache_drop(struct btrfs_block_cache *cache, struct extent_buffer *eb);
 /* Whether the block is there or on its way; may be out of date at once. */
 bool block_cache_contains(struct btrfs_block_cache *cache, u64 bytenr);
+/*
+ * Memory for a block that the cache does not know, zeroed, with one reference.
+ * NULL: no memory.
+ */
+struct extent_buffer *block_cache_alloc(struct btrfs_block_cache *cache,
+					struct btrfs_fs_info *fs_info, u64 bytenr);
+/*
+ * Make a block from block_cache_alloc() known: from now on it is immutable and what is read at
+ * its address.  It replaces an older one.  The caller keeps its reference.
+ */
+void block_cache_insert(struct btrfs_block_cache *cache, struct extent_buffer *eb);
+/* Whatever the cache has at @bytenr is no longer what stands there. */
+void block_cache_forget(struct btrfs_block_cache *cache, u64 bytenr);
 /* How many blocks the cache may hold. */
 u32 block_cache_capacity(const struct btrfs_block_cache *cache);
 

@@ -7,6 +7,8 @@
 
 #include "kernel-shared/fs.h"
 
+struct btrfs_trans_handle;
+
 /* Key offset of the DIR_ITEM or XATTR_ITEM of a name. */
 u64 btrfs_name_hash(const void *name, size_t len);
 /* Key offset of the INODE_EXTREF of a name in @parent_objectid. */
@@ -29,5 +31,32 @@ typedef int (*btrfs_dir_item_fn)(const struct extent_buffer *leaf, const struct 
 				 void *ctx);
 int btrfs_for_each_dir_entry(const struct extent_buffer *leaf, u32 slot, btrfs_dir_item_fn fn,
 			     void *ctx);
+
+/* ---- changing ---- */
+
+/* The index that the next entry of @dir gets. */
+int btrfs_next_dir_index(struct btrfs_root *root, u64 dir, u64 *index);
+
+/*
+ * An entry @name in @dir of @root: DIR_ITEM and DIR_INDEX.  @location is the key of
+ * an inode or a root, @ftype BTRFS_FT_*.  -EEXIST: @dir has the name already.
+ * -EOVERFLOW: too many names with this hash.  An error after half of it has
+ * aborted the transaction.
+ */
+int btrfs_insert_dir_entry(struct btrfs_trans_handle *trans, struct btrfs_root *root, u64 dir,
+			   const void *name, size_t name_len, const struct btrfs_key *location,
+			   u8 ftype, u64 index);
+/* Both items again.  -ENOENT. */
+int btrfs_delete_dir_entry(struct btrfs_trans_handle *trans, struct btrfs_root *root, u64 dir,
+			   const void *name, size_t name_len, u64 index);
+
+/*
+ * Set (replacing an older value), or delete, an extended attribute.
+ * -ENOENT: there is none to delete.  -ENOSPC, -EOVERFLOW: it does not fit into a leaf.
+ */
+int btrfs_set_xattr(struct btrfs_trans_handle *trans, struct btrfs_root *root, u64 ino,
+		    const void *name, size_t name_len, const void *value, size_t size);
+int btrfs_del_xattr(struct btrfs_trans_handle *trans, struct btrfs_root *root, u64 ino,
+		    const void *name, size_t name_len);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/message.h"
 #include "common/thread-pool.h"
 #include "kernel-shared/block-cache.h"
+#include "kernel-shared/transaction.h"
 #include "kernel-shared/tree-checker.h"
 #include "kernel-shared/volumes.h"
 
@@ -64,7 +65,7 @@ static bool fsid_known(const struct btrfs_fs_info *fs_info, const u8 *fsid)
 		return true;
 	/* Blocks of a seed carry the seed's. */
 	for (unsigned int i = 0; fs_info->fs_devices && i < fs_info->fs_devices->nr_devices; i++)
-		if (!memcmp(fsid, fs_info->fs_devices->devices[i].fsid, BTRFS_FSID_SIZE))
+		if (!memcmp(fsid, fs_info->fs_devices->devices[i]->fsid, BTRFS_FSID_SIZE))
 			return true;
 	return false;
 }
@@ -223,6 +224,36 @@ static int read_mirrors(struct extent_buffer *eb, const struct btrfs_tree_parent
 	return -EIO;
 }
 
+/*
+ * Where blocks are written too, a worker that read ahead may have put one into the
+ * cache that has been replaced on disk meanwhile: then the disk is asked once more.
+ */
+static bool forget_stale(struct btrfs_fs_info *fs_info, struct extent_buffer *eb,
+			 const struct btrfs_tree_parent_check *check)
+{
+	if (!fs_info->writable || !check->transid || eb->generation == check->transid)
+		return false;
+	block_cache_forget(fs_info->cache, eb->start);
+	return true;
+}
+
+static int find_dirty(struct btrfs_fs_info *fs_info, u64 bytenr,
+		      const struct btrfs_tree_parent_check *check, struct extent_buffer **ret_eb)
+{
+	struct btrfs_check_report report;
+	struct extent_buffer *eb = btrfs_find_dirty_block(fs_info->running_transaction, bytenr);
+
+	if (!eb)
+		return -ENOENT;
+	if (verify_parent_promise(eb, check, &report)) {
+		error("%s: changed tree block at %llu: %s", fs_info->name, bytenr, report.text);
+		free_extent_buffer(eb);
+		return -EUCLEAN;
+	}
+	*ret_eb = eb;
+	return 0;
+}
+
 int btrfs_read_tree_block(struct btrfs_fs_info *fs_info, u64 bytenr,
 			  const struct btrfs_tree_parent_check *check, struct extent_buffer **ret_eb)
 {
@@ -230,7 +261,16 @@ int btrfs_read_tree_block(struct btrfs_fs_info *fs_info, u64 bytenr,
 	struct extent_buffer *eb;
 	int ret;
 
+	if (fs_info->running_transaction) {
+		ret = find_dirty(fs_info, bytenr, check, ret_eb);
+		if (ret != -ENOENT)
+			return ret;
+	}
 	ret = block_cache_get(fs_info->cache, fs_info, bytenr, true, &eb);
+	if (ret == BLOCK_CACHE_HIT && forget_stale(fs_info, eb, check)) {
+		free_extent_buffer(eb);
+		ret = block_cache_get(fs_info->cache, fs_info, bytenr, true, &eb);
+	}
 	if (ret < 0)
 		return ret;
 	if (ret == BLOCK_CACHE_MISS) {
@@ -359,6 +399,13 @@ static void submit_run(struct btrfs_fs_info *fs_info, const struct readahead_chi
 		free(run);
 }
 
+/* Only the thread that writes asks, and with it who reads while a transaction runs. */
+static bool block_is_dirty(const struct btrfs_fs_info *fs_info, u64 bytenr)
+{
+	return fs_info->running_transaction &&
+	       u64_map_find(&fs_info->running_transaction->dirty_blocks, bytenr);
+}
+
 void btrfs_readahead_node_children(const struct extent_buffer *node, u32 first, u32 last)
 {
 	struct btrfs_fs_info *fs_info = node->fs_info;
@@ -375,7 +422,8 @@ void btrfs_readahead_node_children(const struct extent_buffer *node, u32 first, 
 	for (u32 slot = first; slot <= last; slot++) {
 		children[nr].bytenr = btrfs_node_blockptr(node, slot);
 		child_check(node, slot, 0, &children[nr].check);
-		if (!block_cache_contains(fs_info->cache, children[nr].bytenr))
+		if (!block_is_dirty(fs_info, children[nr].bytenr) &&
+		    !block_cache_contains(fs_info->cache, children[nr].bytenr))
 			nr++;
 	}
 	qsort(children, nr, sizeof(*children), cmp_readahead_child);

@@ -66,6 +66,7 @@ int btrfs_read_root_at(struct btrfs_fs_info *fs_info, u64 objectid, u64 bytenr, 
 	root->fs_info = fs_info;
 	root->root_key.objectid = objectid;
 	root->root_key.type = BTRFS_ROOT_ITEM_KEY;
+	root->shareable = btrfs_is_fstree(objectid) || objectid == BTRFS_TREE_RELOC_OBJECTID;
 	*ret_root = root;
 	return 0;
 }
@@ -126,7 +127,11 @@ int btrfs_get_fs_root(struct btrfs_fs_info *fs_info, u64 objectid, struct btrfs_
 		return -ENOENT;
 	pthread_mutex_lock(&fs_info->roots_lock);
 	root = u64_map_find(&fs_info->fs_roots, objectid);
-	if (root)
+	if (root && !root->root_item.refs) {	/* deleted since */
+		root = NULL;
+		ret = -ENOENT;
+	}
+	if (root || ret)
 		goto out;
 	ret = btrfs_find_root_item(fs_info, objectid, &key, &item);
 	if (!ret && item.refs == 0)

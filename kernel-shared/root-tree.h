@@ -7,6 +7,8 @@
 
 #include "kernel-shared/fs.h"
 
+struct btrfs_trans_handle;
+
 /*
  * Read the root item of the tree @objectid (for a tree with several, the one
  * with the highest key offset).  Fields that an old, short item lacks, or that
@@ -42,6 +44,39 @@ int btrfs_missing_root_error(struct btrfs_fs_info *fs_info, u64 objectid);
  * @fs_info.  -ENOENT: there is none, or it is being deleted (no reference).
  */
 int btrfs_get_fs_root(struct btrfs_fs_info *fs_info, u64 objectid, struct btrfs_root **ret);
+
+/*
+ * ---- changing ----
+ *
+ * Errors that leave half a change behind have aborted the transaction.
+ */
+
+/* @item points to @node from now on: address, level, generation. */
+void btrfs_set_root_node(struct btrfs_root_item *item, const struct extent_buffer *node);
+/* A subvolume has changed: its ctransid and ctime.  -ENOMEM. */
+int btrfs_update_root_times(struct btrfs_trans_handle *trans, struct btrfs_root *root);
+
+/*
+ * Insert, overwrite or delete the root item at @key in the root tree.
+ * generation_v2 of @item is set, and an item of an old kernel gets its full
+ * length.  Insert: -EEXIST.  The others: -EUCLEAN (said) if it is not there.
+ */
+int btrfs_insert_root(struct btrfs_trans_handle *trans, const struct btrfs_key *key,
+		      struct btrfs_root_item *item);
+int btrfs_update_root(struct btrfs_trans_handle *trans, const struct btrfs_key *key,
+		      struct btrfs_root_item *item);
+int btrfs_del_root(struct btrfs_trans_handle *trans, const struct btrfs_key *key);
+
+/*
+ * The entry @name of directory @dirid in subvolume @parent_id leads to the
+ * subvolume @root_id: ROOT_REF and ROOT_BACKREF.  @sequence is the index of the
+ * entry.  Adding: -EEXIST; deleting: -ENOENT, and *@sequence (may be NULL) is
+ * what it was.
+ */
+int btrfs_add_root_ref(struct btrfs_trans_handle *trans, u64 root_id, u64 parent_id, u64 dirid,
+		       u64 sequence, const void *name, size_t name_len);
+int btrfs_del_root_ref(struct btrfs_trans_handle *trans, u64 root_id, u64 parent_id, u64 dirid,
+		       u64 *sequence, const void *name, size_t name_len);
 
 static inline bool btrfs_root_readonly(const struct btrfs_root *root)
 {

@@ -34,8 +34,9 @@ static int visit_if_it_matches(struct btrfs_fs_info *fs_info, const struct uuid_
 
 static bool uuid_tree_is_current(const struct btrfs_fs_info *fs_info)
 {
-	return fs_info->uuid_root &&
-	       le64toh(fs_info->super_copy.uuid_tree_generation) == fs_info->generation;
+	const struct btrfs_super_block *sb = &fs_info->super_copy;
+
+	return fs_info->uuid_root && sb->uuid_tree_generation == sb->generation;
 }
 
 /* The ids that the uuid tree has, copied, as the visitor may search trees, too. */

@@ -8,6 +8,8 @@
 
 #include "kernel-shared/fs.h"
 
+struct btrfs_trans_handle;
+
 /*
  * Visit every subvolume that has @uuid as its own (@type BTRFS_UUID_KEY_SUBVOL)
  * or as its received one (BTRFS_UUID_KEY_RECEIVED_SUBVOL), in order of ids.
@@ -26,5 +28,14 @@ int btrfs_for_each_uuid(struct btrfs_fs_info *fs_info, const u8 *uuid, u8 type, 
 int btrfs_find_subvol_by_uuid(struct btrfs_fs_info *fs_info, const u8 *uuid, u64 *subvolid);
 int btrfs_find_subvol_by_received_uuid(struct btrfs_fs_info *fs_info, const u8 *uuid,
 				       u64 *subvolid);
+
+/*
+ * Note in the uuid tree, or no longer, that the subvolume has this uuid (@type as
+ * above).  Nothing happens without a uuid tree, for a uuid that is all zero, and
+ * for an entry that is there (not there) already.
+ */
+int btrfs_uuid_tree_add(struct btrfs_trans_handle *trans, const u8 *uuid, u8 type, u64 subvolid);
+int btrfs_uuid_tree_remove(struct btrfs_trans_handle *trans, const u8 *uuid, u8 type,
+			   u64 subvolid);
 
 #endif
