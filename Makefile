@@ -178,7 +178,7 @@ docs: $(MAN_FILES)
 # ---- installing
 
 # Names under which the binary is another tool; only those it answers to.
-TOOL_LINKS :=
+TOOL_LINKS := mkfs.btrfs
 
 bindir = $(PREFIX)/bin
 mandir = $(PREFIX)/share/man

@@ -67,7 +67,9 @@ struct cmd_group {
 
 /* Defined in the file of the name; each is listed once, in main.c. */
 extern const struct cmd_group inspect_cmd_group;
+extern const struct cmd_group rescue_cmd_group;
 extern const struct cmd_group subvolume_cmd_group;
+extern const struct cmd cmd_mkfs;	/* in mkfs/ */
 extern const struct cmd cmd_receive;
 extern const struct cmd cmd_send;
 extern const struct cmd cmd_version;

@@ -16,6 +16,11 @@ static const struct cmd cmd_inspect = {
 	.group = &inspect_cmd_group,
 };
 
+static const struct cmd cmd_rescue = {
+	.name = "rescue",
+	.group = &rescue_cmd_group,
+};
+
 static const struct cmd cmd_subvolume = {
 	.name = "subvolume",
 	.group = &subvolume_cmd_group,
@@ -24,7 +29,8 @@ static const struct cmd cmd_subvolume = {
 static const struct cmd cmd_help;
 
 static const struct cmd *const commands[] = {
-	&cmd_help, &cmd_inspect, &cmd_receive, &cmd_send, &cmd_subvolume, &cmd_version, NULL,
+	&cmd_help, &cmd_inspect, &cmd_mkfs, &cmd_receive, &cmd_rescue, &cmd_send, &cmd_subvolume,
+	&cmd_version, NULL,
 };
 
 static const char *const btrfs_usage[] = {
@@ -151,8 +157,28 @@ static int close_stdout(int ret)
 	return ret == CMD_OK ? CMD_FAILED : ret;
 }
 
+/* Called by the name of another tool, the binary is that tool. */
+static const struct {
+	const char *name;
+	const struct cmd *cmd;
+} tools[] = {
+	{ "mkfs.btrfs", &cmd_mkfs },
+};
+
+static const struct cmd *find_tool(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *name = slash ? slash + 1 : argv0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (!strcmp(name, tools[i].name))
+			return tools[i].cmd;
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
+	const struct cmd *tool = argc ? find_tool(argv[0]) : NULL;
 	static const struct option longopts[] = {
 		{ "version", no_argument, NULL, 'V' },
 		{ "full", no_argument, NULL, 'F' },
@@ -164,6 +190,8 @@ int main(int argc, char **argv)
 	int c;
 
 	options_reset();
+	if (tool)
+		return close_stdout(tool->fn(tool, argc, argv));
 	while ((c = options_next(argc, argv, "+", longopts)) != OPTION_END) {
 		switch (c) {
 		case 'V':

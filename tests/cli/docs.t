@@ -97,7 +97,9 @@ test_common_options() {
 
 # Command, page, section of the page: a new command needs a line here.
 COMMANDS="send                            btrfs-send
+mkfs                            mkfs.btrfs
 receive                         btrfs-receive
+rescue undo                     btrfs-rescue            UNDO
 subvolume list                  btrfs-subvolume         LIST
 subvolume show                  btrfs-subvolume         SHOW
 inspect-internal dump-super     btrfs-inspect-internal  DUMP-SUPER
@@ -192,7 +194,7 @@ test_architecture() {
 	is "the files in ARCHITECTURE.rst are there" "" "$missing"
 	missing=
 	while read -r name; do
-		grep -rqE "\\b${name%()}\\(" "$REPO"/{common,kernel-shared,cmds} || missing+=" $name"
+		grep -rqE "\\b${name%()}\\(" "$REPO"/{common,kernel-shared,cmds,mkfs} || missing+=" $name"
 	done < <(grep -oE '\b[a-z][a-z0-9_]*\(\)' "$DOCS/ARCHITECTURE.rst" | sort -u)
 	is "the functions in ARCHITECTURE.rst are there" "" "$missing"
 }

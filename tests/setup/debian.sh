@@ -9,11 +9,12 @@ packages=(
 	build-essential autoconf pkg-config
 	libblkid-dev uuid-dev zlib1g-dev liblzo2-dev libzstd-dev libudev-dev
 	libjson-c-dev libisal-dev libgcrypt20-dev libxxhash-dev
+	libarchive-dev
 	# manual pages
 	python3-docutils
 	# testing; btrfs-progs is the other side of comparisons
 	libcmocka-dev perl btrfs-progs e2fsprogs util-linux
-	python3 attr acl libcap2-bin xz-utils
+	python3 attr acl libcap2-bin xz-utils fakeroot
 )
 
 command -v dpkg-query >/dev/null || exit 0
