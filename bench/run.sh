@@ -3,7 +3,7 @@
 # and unmounted for us, in one run with warm caches.  Prints figures, judges
 # nothing; see README beside this file.
 #
-#	bench/run.sh [SECTION...]	default: all of usr small
+#	bench/run.sh [SECTION...]	default: all of usr small incremental compressed
 #
 # Environment:
 #
@@ -24,6 +24,8 @@ GIB=$((1 << 30))
 USR_BYTES=2300000000	# as copied; what lies below $USR_ROOT is not all taken
 USR_ROOT=/usr
 SMALL_FILES=300000
+CHANGED_FILES=1000
+SECTIONS=(usr small incremental compressed)
 SCRATCH_NEEDED=$((8 * GIB))	# an image, two streams of the same size, and air
 MEMORY_NEEDED=$((10 * GIB))
 
@@ -31,6 +33,9 @@ WORK=
 MNT=
 IMAGE=
 LOOP=
+# What a section wants of both sides' sends, besides the snapshot.
+PARENT=
+OPTIONS=()
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -122,15 +127,25 @@ unmount_image() {
 	LOOP=
 }
 
-# make_image FUNCTION: sub, filled by FUNCTION, and its read-only snapshot snap.
+take_snapshot() {
+	btrfs -q subvolume snapshot -r "$MNT/sub" "$MNT/$1" || die "cannot make a snapshot"
+}
+
+# make_image MOUNT-OPTIONS FILL [CHANGE]: sub, filled by FILL, and its read-only
+# snapshot snap.  With CHANGE, another one from before that is the parent.
 make_image() {
 	IMAGE=$WORK/image
 	truncate -s 6G "$IMAGE"
 	mkfs.btrfs -q -f "$IMAGE" >/dev/null || die "cannot make a file system"
-	mount_image
+	mount_image -o "$1"
 	btrfs -q subvolume create "$MNT/sub" || die "cannot make a subvolume"
-	"$1" "$MNT/sub" || die "cannot fill the image"
-	btrfs -q subvolume snapshot -r "$MNT/sub" "$MNT/snap" || die "cannot make a snapshot"
+	"$2" "$MNT/sub" || die "cannot fill the image"
+	if [ -n "${3:-}" ]; then
+		PARENT=before
+		take_snapshot "$PARENT"
+		"$3" "$MNT/sub" || die "cannot change the image"
+	fi
+	take_snapshot snap
 	unmount_image
 	say "$(du -m "$IMAGE" | cut -f 1) MiB in $WORK"
 }
@@ -138,6 +153,8 @@ make_image() {
 drop_image() {
 	rm -f "$IMAGE" "$WORK"/*.stream
 	IMAGE=
+	PARENT=
+	OPTIONS=()
 }
 
 # --- measuring -------------------------------------------------------------------
@@ -162,25 +179,34 @@ new_stream() {
 	echo "$WORK/$1.stream"
 }
 
+# In a virtual machine the first use of a page may wait for the host to find one,
+# which can cost more than all that is measured: take the memory for a stream and
+# more, and give it back, before each side's turn.
+warm_memory() {
+	python3 -c 'import sys; b"x" * int(sys.argv[1])' $((6 * 1024 * 1024 * 1024))
+}
+
 # The first send after a mount reads what is not in memory yet and is not counted.
 kernel_round() {
-	local stream
+	local stream send=(btrfs -q send "${OPTIONS[@]}" ${PARENT:+-p "$MNT/$PARENT"})
 
+	warm_memory
 	mount_image -o ro
-	btrfs -q send "$MNT/snap" 2>"$WORK/log" >/dev/null || die "kernel send: $(cat "$WORK/log")"
-	measure "$1, to /dev/null" kernel "$2" /dev/null btrfs -q send "$MNT/snap"
+	"${send[@]}" "$MNT/snap" 2>"$WORK/log" >/dev/null || die "kernel send: $(cat "$WORK/log")"
+	measure "$1, to /dev/null" kernel "$2" /dev/null "${send[@]}" "$MNT/snap"
 	stream=$(new_stream kernel)
-	measure "$1, to a file" kernel "$3" /dev/null btrfs -q send -f "$stream" "$MNT/snap"
+	measure "$1, to a file" kernel "$3" /dev/null "${send[@]}" -f "$stream" "$MNT/snap"
 	unmount_image
 }
 
 our_round() {
-	local stream
+	local stream send=("$BTRFS" -q send "${OPTIONS[@]}" ${PARENT:+-p "/$PARENT"})
 
-	"$BTRFS" -q send "$IMAGE" /snap >/dev/null || die "our send failed"
-	measure "$1, to /dev/null" ours "$2" /dev/null "$BTRFS" -q send "$IMAGE" /snap
+	warm_memory
+	"${send[@]}" "$IMAGE" /snap >/dev/null || die "our send failed"
+	measure "$1, to /dev/null" ours "$2" /dev/null "${send[@]}" "$IMAGE" /snap
 	stream=$(new_stream ours)
-	measure "$1, to a file" ours "$3" /dev/null "$BTRFS" -q send -f "$stream" "$IMAGE" /snap
+	measure "$1, to a file" ours "$3" /dev/null "${send[@]}" -f "$stream" "$IMAGE" /snap
 }
 
 # For scale: the least that reading or writing so many bytes costs here.
@@ -221,25 +247,40 @@ fill_usr() {
 
 fill_small() { tools small "$1" "$SMALL_FILES"; }
 
+change_small() { tools change "$1" "$SMALL_FILES" "$CHANGED_FILES"; }
+
 section_usr() {
-	make_image fill_usr
+	make_image defaults fill_usr
 	compare_send "2.3 GB of $USR_ROOT" 8x 8x
 	drop_image
 }
 
 section_small() {
-	make_image fill_small
+	make_image defaults fill_small
 	compare_send "$SMALL_FILES small files" 4x 4x
+	drop_image
+}
+
+section_incremental() {
+	make_image defaults fill_small change_small
+	compare_send "$CHANGED_FILES changed of $SMALL_FILES files" 2x 2x
+	drop_image
+}
+
+section_compressed() {
+	OPTIONS=(--proto 2 --compressed-data)
+	make_image compress=zstd fill_usr
+	compare_send "$USR_ROOT in zstd, as it is" 8x 8x
 	drop_image
 }
 
 main() {
 	local section sections=("$@")
 
-	[ $# -gt 0 ] || sections=(usr small)
+	[ $# -gt 0 ] || sections=("${SECTIONS[@]}")
 	for section in "${sections[@]}"; do
 		[ "$(type -t "section_$section")" = function ] ||
-			{ say "ERROR: no such section: $section (usr, small)"; exit 2; }
+			{ say "ERROR: no such section: $section (${SECTIONS[*]})"; exit 2; }
 	done
 	need_machine
 	trap clean_up EXIT

@@ -4,6 +4,7 @@
 
     tools.py pick ROOT BYTES       files of ROOT in sorted order, up to BYTES, each with a NUL
     tools.py small DIR COUNT       COUNT files of 0 to 3000 bytes, 1000 to a directory
+    tools.py change DIR COUNT N    new content for N of those files, evenly spread
     tools.py run OUT COMMAND...    run with standard output to OUT; prints seconds and KiB
     tools.py table FILE            medians and ratios of the measurements in FILE
 
@@ -44,22 +45,39 @@ def pick(root, limit):
         stack.extend(reversed(subdirs))
 
 
-def small(top, count):
+def small_contents(state):
     """Sizes and content come from a fixed generator, so that every run sends the same."""
     # One long line of text to cut pieces from: compressible, as small files are.
     text = b"".join(b"%d bottles of beer on the wall, " % i for i in range(1000))
-    state = 12345
-    for nr in range(count):
-        folder = "%s/d%03d" % (top, nr // FILES_PER_DIR)
-        if nr % FILES_PER_DIR == 0:
-            os.mkdir(folder)
+    while True:
         state = (state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
         size = (state >> 33) % (MAX_SMALL + 1)
         start = (state >> 20) % (len(text) - MAX_SMALL)
-        fd = os.open("%s/file-%06d" % (folder, nr), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        if size:
-            os.write(fd, text[start:start + size])
-        os.close(fd)
+        yield text[start:start + size]
+
+
+def small_path(top, nr):
+    return "%s/d%03d/file-%06d" % (top, nr // FILES_PER_DIR, nr)
+
+
+def write_file(path, flags, content):
+    fd = os.open(path, os.O_WRONLY | flags, 0o644)
+    if content:
+        os.write(fd, content)
+    os.close(fd)
+
+
+def small(top, count):
+    for nr, content in zip(range(count), small_contents(12345)):
+        path = small_path(top, nr)
+        if nr % FILES_PER_DIR == 0:
+            os.mkdir(os.path.dirname(path))
+        write_file(path, os.O_CREAT | os.O_EXCL, content)
+
+
+def change(top, count, changes):
+    for i, content in zip(range(changes), small_contents(67890)):
+        write_file(small_path(top, i * count // changes), os.O_TRUNC, content)
 
 
 def run(out, command):
@@ -73,7 +91,7 @@ def run(out, command):
     status, usage = os.wait4(pid, 0)[1:]
     seconds = time.monotonic() - begin
     if status == 0:
-        print("%.3f %d" % (seconds, usage.ru_maxrss))
+        print("%.4f %d" % (seconds, usage.ru_maxrss))
     return 1 if status else 0
 
 
@@ -98,12 +116,17 @@ def read_measurements(path):
     return rows
 
 
+def digits(value):
+    """Two decimals say nothing about a send of a few milliseconds."""
+    return ("%.2f" if value >= 1 else "%.3f") % value
+
+
 def span(values):
-    return "%.2f-%.2f" % (min(values), max(values)) if values else "-"
+    return "%s-%s" % (digits(min(values)), digits(max(values))) if values else "-"
 
 
 def cell(values):
-    return "%.2f s" % median(values) if values else "-"
+    return digits(median(values)) + " s" if values else "-"
 
 
 def table(path):
@@ -123,6 +146,8 @@ def main(argv):
         pick(argv[2], int(argv[3]))
     elif argv[1:2] == ["small"] and len(argv) == 4:
         small(argv[2], int(argv[3]))
+    elif argv[1:2] == ["change"] and len(argv) == 5:
+        change(argv[2], int(argv[3]), int(argv[4]))
     elif argv[1:2] == ["run"] and len(argv) >= 4:
         return run(argv[2], argv[3:])
     elif argv[1:2] == ["table"] and len(argv) == 3:
