@@ -232,9 +232,9 @@ void mkfs_close_devices(struct mkfs_plan *plan)
 
 /* ---- preparing ---- */
 
-static int discard(const struct mkfs_options *opts, struct mkfs_device *device)
+static int discard(const struct mkfs_plan *plan, struct mkfs_device *device)
 {
-	struct progress *progress = progress_begin(opts->progress, "Discarding", PROGRESS_BYTES,
+	struct progress *progress = progress_begin(plan->progress, "Discarding", PROGRESS_BYTES,
 						   device->size);
 	int ret = 0;
 
@@ -270,12 +270,12 @@ static int wipe(struct mkfs_device *device)
 	return ret;
 }
 
-int mkfs_prepare_devices(const struct mkfs_options *opts, struct mkfs_plan *plan)
+int mkfs_prepare_devices(struct mkfs_plan *plan)
 {
 	struct mkfs_device *device;
 
 	vec_for_each(&plan->devices, device) {
-		int ret = opts->no_discard || opts->undo ? 0 : discard(opts, device);
+		int ret = plan->no_discard ? 0 : discard(plan, device);
 
 		if (!ret)
 			ret = wipe(device);

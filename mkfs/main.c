@@ -63,7 +63,6 @@ static void print_summary(const struct mkfs_plan *plan, const struct mkfs_result
 	print_devices(plan);
 }
 
-/* All checks first; when the devices are touched nothing is left that could be refused. */
 static int make(const struct cmd *cmd, struct mkfs_options *opts, struct mkfs_plan *plan,
 		struct undo_writer **undo)
 {
@@ -78,8 +77,6 @@ static int make(const struct cmd *cmd, struct mkfs_options *opts, struct mkfs_pl
 		ret = mkfs_check_devices(opts, plan);
 	if (!ret && plan->source)
 		ret = mkfs_check_content_fits(plan);
-	if (!ret)
-		ret = mkfs_prepare_devices(opts, plan);
 	if (!ret)
 		ret = mkfs_make(plan, &result);
 	if (!ret && message_verbosity() >= MSG_DEFAULT)

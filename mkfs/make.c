@@ -155,9 +155,6 @@ static int write_files(struct mkfs *mkfs)
 {
 	int ret, err;
 
-	ret = mkfs_number_inodes(mkfs);
-	if (ret)
-		return ret;
 	if (!mkfs->plan->source)
 		return write_empty_top_level(mkfs);
 	ret = file_data_create(mkfs, &mkfs->file_data);
@@ -277,8 +274,13 @@ int mkfs_make(struct mkfs_plan *plan, struct mkfs_result *result)
 		.data_extents = VEC_INIT(struct mkfs_data_extent),
 	};
 	const struct mkfs_device *first = plan->devices.data;
-	int ret = prepare(&mkfs);
+	int ret = mkfs_number_inodes(&mkfs);
 
+	/* What could be refused has been; from here on the devices are changed. */
+	if (!ret)
+		ret = mkfs_prepare_devices(plan);
+	if (!ret)
+		ret = prepare(&mkfs);
 	if (!ret)
 		ret = write_trees(&mkfs);
 	if (!ret && plan->shrink)

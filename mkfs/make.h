@@ -5,7 +5,8 @@
  *	make.c		the order of things
  *	alloc.c		block groups, and the places in them
  *	tree-writer.c	finished tree blocks on their way to the devices
- *	fs-tree.c	subvolumes: inodes, names, xattrs, extents
+ *	number.c	subvolumes, and the numbers of inodes
+ *	fs-tree.c	the trees of subvolumes: inodes, names, xattrs, extents
  *	file-data.c	file data: read, compressed, hashed and written by many threads
  *	csums.c		the checksum tree
  *	small-trees.c	uuid tree, quota tree
@@ -103,10 +104,16 @@ void tree_writer_free(struct tree_writer *writer);
 /* Where a builder puts the blocks of metadata trees (the chunk tree: system ones). */
 const struct btrfs_tree_sink *tree_writer_sink(struct tree_writer *writer);
 
-/* ---- fs-tree.c ---- */
+/* ---- number.c ---- */
+
+/* The first index that a directory gives out; 0 and 1 stand for . and .. */
+#define BTRFS_DIR_START_INDEX	2ULL
 
 /* Find the subvolumes and number all inodes. */
 int mkfs_number_inodes(struct mkfs *mkfs);
+
+/* ---- fs-tree.c ---- */
+
 /* Write the trees of all subvolumes, and their data. */
 int mkfs_write_fs_trees(struct mkfs *mkfs);
 /* A tree with nothing but a root directory. */

@@ -83,8 +83,6 @@ struct undo_writer;
  */
 int mkfs_open_devices(const struct mkfs_options *opts, struct mkfs_plan *plan,
 		      struct undo_writer **undo);
-/* Discard everything, and wipe where signatures of other formats are. */
-int mkfs_prepare_devices(const struct mkfs_options *opts, struct mkfs_plan *plan);
 /* Close those that mkfs_make() did not take over. */
 void mkfs_close_devices(struct mkfs_plan *plan);
 

@@ -209,6 +209,8 @@ int mkfs_make_plan(const struct cmd *cmd, const struct mkfs_options *opts, struc
 	plan->shrink = opts->shrink;
 	plan->nr_threads = opts->nr_threads;
 	plan->dry_run = opts->dry_run;
+	/* What is discarded would have to be saved first. */
+	plan->no_discard = opts->no_discard || opts->undo;
 	plan->progress = opts->progress;
 	ret = choose_sizes(opts, plan);
 	if (!ret)

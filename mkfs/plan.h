@@ -68,6 +68,7 @@ struct mkfs_plan {
 	int compression_level;		/* 0: the algorithm's default */
 	bool shrink;			/* the least size that works; one device, an image file */
 	unsigned int nr_threads;	/* 0: as many as there are CPUs */
+	bool no_discard;
 	bool dry_run;			/* new images do not get their names */
 	enum progress_mode progress;
 };
@@ -87,6 +88,12 @@ struct mkfs_result {
  * wrong; 0 or negative errno.  -ENOSPC: too small, with the size that would do.
  */
 int mkfs_make(struct mkfs_plan *plan, struct mkfs_result *result);
+
+/*
+ * Discard the devices, and wipe where signatures of other formats are.  For
+ * mkfs_make(), which calls it when everything that can be refused has been.
+ */
+int mkfs_prepare_devices(struct mkfs_plan *plan);
 
 /* A uuid for @what and @number: random, or derived from the fsid and these. */
 void mkfs_new_uuid(const struct mkfs_plan *plan, const char *what, u64 number, u8 *uuid);
