@@ -141,10 +141,13 @@ $(TEST_HELPERS): $(BUILD)/tests/helpers/%: tests/helpers/%.c $(LIB) $(SETTINGS)
 .PHONY: test-binaries
 test-binaries: $(BINARY) $(UNIT_TESTS) $(TEST_TOOLS) $(TEST_HELPERS)
 
+# Tests wait for loop devices and syncs about as long as they compute.
+TEST_JOBS ?= $(shell echo $$((3 * $$(nproc))))
+
 # One prove for all, so that its summary ends the output.
 check: test-binaries
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove -j4 --timer -e tests/setup/run-test $(TESTS_TO_RUN)
+		prove -j$(TEST_JOBS) --timer -e tests/setup/run-test $(TESTS_TO_RUN)
 
 demo: $(BINARY) $(TEST_TOOLS)
 	@BTRFS='$(abspath $(BINARY))' BTRFS_BUILD='$(abspath $(BUILD))' bash tests/demo/demo.sh
